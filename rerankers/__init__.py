@@ -1,0 +1,1 @@
+"""Floor 2: what orders and cuts the candidates. Ranking, Selection, cut rules."""

@@ -1,0 +1,44 @@
+"""Selection: which passages the generator sees, in what order and how many, and why it stopped there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from ..tools.candidate import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Ids are unique and come from the candidates. Empty is legal: "nothing here helps"."""
+
+    ids: tuple[str, ...]
+    relevance: tuple[float, ...]
+    """For each id, P(it is evidence) given question and list, in [0, 1]."""
+    stop_reason: str
+    tokens: int
+    """Evidence tokens: the texts of the passages, counted with the embedded encoder's tokenizer."""
+    fallback: bool = False
+
+    def __post_init__(self) -> None:
+        if len(set(self.ids)) != len(self.ids):
+            raise ValueError("a selection names each passage once")
+        if len(self.ids) != len(self.relevance) or not all(0.0 <= p <= 1.0 for p in self.relevance):
+            raise ValueError("a selection holds one probability for each passage")
+
+    def to_state(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Selection:
+        return cls(**{**state, "ids": tuple(state["ids"]), "relevance": tuple(state["relevance"])})
+
+
+EMPTY = Selection((), (), "no candidates", 0)
+
+
+class Selector(Protocol):
+    """What the node `select` needs. Candidates carry their passages and come best first by fused score."""
+
+    def select(self, question: str, candidates: Sequence[Candidate], *, token_budget: int) -> Selection: ...

@@ -1,0 +1,83 @@
+"""Candidate: a passage that some search found, with every hit that found it.
+
+Raw scores of different channels are never compared; what is compared is the reciprocal rank fusion of the hits.
+Source: Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet and individual rank learning
+methods" (SIGIR 2009), with their constant 60.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+from .passage import Passage
+
+RRF_CONSTANT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One channel found the passage at `rank` (0 is best) for `query`."""
+
+    channel: str
+    query: str
+    rank: int
+    score: float
+    """In the channel's own unit: cosine (dense, linked) or BM25 (lexical, higher is better)."""
+    via: str | None = None
+    """Linked hits: the id of the passage that names this one; None where the question itself does."""
+    naming: tuple[int, int] | None = None
+    """Linked hits: where the naming sentence stands in the text of `via`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """All hits of one passage. The text travels beside them outside the graph's state, never inside it."""
+
+    passage_id: str
+    hits: tuple[Hit, ...]
+    passage: Passage | None = None
+
+    @property
+    def score(self) -> float:
+        """Reciprocal rank fusion over all lists (channel, query) in which the passage was found."""
+        return sum(1.0 / (RRF_CONSTANT + 1 + hit.rank) for hit in self.hits)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(hit.channel for hit in self.hits))
+
+    def best(self, channel: str) -> float | None:
+        """The highest raw score in one channel."""
+        return max((hit.score for hit in self.hits if hit.channel == channel), default=None)
+
+    def to_state(self) -> dict[str, Any]:
+        """Ids and numbers only; a hit is a plain list, since a checkpoint holds hundreds of them."""
+        return {"id": self.passage_id, "hits": [list(astuple(hit)) for hit in self.hits]}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Candidate:
+        hits = (Hit(*hit[:5], naming=tuple(hit[5]) if hit[5] else None) for hit in state["hits"])
+        return cls(state["id"], tuple(hits))
+
+
+def fuse(lists: Iterable[Sequence[Candidate]]) -> list[Candidate]:
+    """Join candidate lists: hits of one passage are united, a hit of the same list (channel, query) counts once, at its best rank.
+
+    Best first by fused score; ties by passage id, so that the order never depends on the order of the lists.
+    """
+    united: dict[str, Candidate] = {}
+    for candidate in (candidate for found in lists for candidate in found):
+        known = united.get(candidate.passage_id)
+        united[candidate.passage_id] = candidate if known is None else _unite(known, candidate)
+    return sorted(united.values(), key=lambda c: (-c.score, c.passage_id))
+
+
+def _unite(one: Candidate, other: Candidate) -> Candidate:
+    hits: dict[tuple[str, str], Hit] = {}
+    for hit in (*one.hits, *other.hits):
+        key = (hit.channel, hit.query)
+        if key not in hits or hit.rank < hits[key].rank:
+            hits[key] = hit
+    return replace(one, hits=tuple(hits[key] for key in sorted(hits)), passage=one.passage or other.passage)

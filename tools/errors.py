@@ -1,0 +1,26 @@
+"""PasselError: a failure a person can act on. One clear line: what, where, what to do."""
+
+from __future__ import annotations
+
+
+class PasselError(Exception):
+    """Bad input or a broken surrounding; its text is shown as it is, without a traceback.
+
+    `hint` says what to do about it and is printed on a line of its own.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(PasselError):
+    """The caller asked for something that cannot be: a wrong name, path or setting. Exit code 2."""
+
+
+class CorpusBusy(PasselError):
+    """Another process is writing to the corpus. Reading is possible meanwhile."""
+
+
+class CorpusMismatch(PasselError):
+    """The corpus was built with another encoder, splitter or format than the one asked for."""

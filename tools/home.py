@@ -1,0 +1,15 @@
+"""passel_home: the one folder for what Passel keeps between runs (corpora, caches)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def passel_home() -> Path:
+    """`$PASSEL_HOME` where it is set, else the platform's user data folder for "passel". Not created here."""
+    if chosen := os.environ.get("PASSEL_HOME"):
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("passel", appauthor=False)
