@@ -1,0 +1,153 @@
+"""The state of a run: ids, numbers and short texts, never a passage's text, so that a checkpoint stays small.
+
+Keys without a reducer are written by one node a step. `turns` outlives a question; condense resets all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+from langgraph.types import Overwrite
+
+from ..tools.budget import Spent, add_spent
+from ..tools.candidate import Candidate, fuse
+
+MOST_CANDIDATES = 120
+"""Kept over all rounds, the best by fused score: bounds the checkpoint."""
+MOST_TURNS = 20
+
+
+class Turn(TypedDict):
+    question: str
+    answer: str
+
+
+class SubQuestionState(TypedDict):
+    """`Answer.sub_questions`, and whether it was searched yet."""
+
+    id: int
+    question: str
+    depends_on: list[int]
+    answer: str | None
+
+
+class QueryState(TypedDict):
+    query: str
+    reason: str
+    sub_question: int | None
+
+
+class Quote(TypedDict):
+    """A stretch of a passage's text: `passage.text[start:end]`."""
+
+    passage_id: str
+    start: int
+    end: int
+    sub_question: int | None
+
+
+class DraftSentence(TypedDict):
+    text: str
+    quotes: list[Quote]
+
+
+class Draft(TypedDict):
+    """What generate wrote. `declined`: it found no answer in the evidence."""
+
+    sentences: list[DraftSentence]
+    declined: bool
+    failure: str | None
+
+
+class Outcome(TypedDict):
+    """What the run ended in; `to_answer` makes the published form of it."""
+
+    outcome: str
+    text: str
+    sentences: list[DraftSentence]
+    confidence: float
+    error: str | None
+
+
+def unite_candidates(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    united = fuse([[Candidate.from_state(state) for state in states] for states in (old, new)])
+    return [candidate.to_state() for candidate in united[:MOST_CANDIDATES]]
+
+
+def ask_once(old: list[QueryState], new: list[QueryState]) -> list[QueryState]:
+    """Queries in the order in which they were asked; one asked before is not listed again."""
+    asked = {same_query(query["query"]) for query in old}
+    return old + [query for query in new if same_query(query["query"]) not in asked]
+
+
+def same_query(text: str) -> str:
+    """Two queries that agree in this are the same query."""
+    return " ".join(text.casefold().split()).rstrip("?.! ")
+
+
+def add_turns(old: list[Turn], new: list[Turn]) -> list[Turn]:
+    return (old + new)[-MOST_TURNS:]
+
+
+class RagInput(TypedDict, total=False):
+    """What a caller puts in; `history` is the caller's own memory and then the only one used."""
+
+    question: str
+    history: list[Turn] | None
+    filters: dict[str, Any] | None
+    id: str | None
+    trace_id: str
+
+
+class RagState(RagInput, total=False):
+    turns: Annotated[list[Turn], add_turns]
+    standalone: str
+    sub_questions: list[SubQuestionState]
+    queries: Annotated[list[QueryState], ask_once]
+    candidates: Annotated[list[dict[str, Any]], unite_candidates]
+    selection: dict[str, Any] | None
+    verdict: dict[str, Any] | None
+    draft: Draft | None
+    outcome: Outcome | None
+    verified: int
+    spent: Annotated[Spent, add_spent]
+
+
+RagUpdate = dict[str, Any]
+"""A node's return: some keys of RagState."""
+
+FRESH: RagUpdate = {
+    "sub_questions": [],
+    "queries": Overwrite([]),
+    "candidates": Overwrite([]),
+    "selection": None,
+    "verdict": None,
+    "draft": None,
+    "outcome": None,
+    "verified": 0,
+    "spent": Overwrite({}),
+}
+"""Resets what belongs to one question: reducers would otherwise carry the last one's candidates into this one."""
+
+
+class SearchTask(TypedDict):
+    """What a `Send` gives the node search: it sees this instead of the state."""
+
+    query: QueryState
+    filters: dict[str, Any] | None
+
+
+def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
+    """Sub-questions whose dependencies are all answered, with "#n" filled in."""
+    answers = {sub["id"]: sub["answer"] for sub in sub_questions}
+    return [fill(sub, answers) for sub in sub_questions if all(answers.get(other) for other in sub["depends_on"])]
+
+
+def fill(sub: SubQuestionState, answers: dict[int, str | None]) -> SubQuestionState:
+    """The sub-question with the known answers put in the place of "#n"."""
+    text = sub["question"]
+    for number in sorted(answers, reverse=True):  # "#12" before "#1"
+        if answers[number]:
+            text = text.replace(f"#{number}", str(answers[number]))
+    return {**sub, "question": text}
