@@ -96,3 +96,4 @@ class Verdict(_Form):
     queries: list[Query] = []
     missing: list[str] = Field(default=[], description="what the evidence does not cover, in words")
     answerable: Probability = 0.0
+    out_of_budget: bool = False

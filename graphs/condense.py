@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
 
 from ..tools import chat
 from ..tools.names import mentions
@@ -39,13 +40,7 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     rewritten = reply.text.strip().strip('"').split("\n")[0].strip()
     usable = reply.error is None and 0 < len(rewritten) <= 4 * len(question) + 400
     # `spent` was just reset by FRESH: what this call cost is its first entry
-    return {**fresh, "standalone": rewritten if usable else carry_over(question, turns), "spent": _overwritten(spent_on([reply]))}
-
-
-def _overwritten(spent: dict[str, float]) -> object:
-    from langgraph.types import Overwrite
-
-    return Overwrite(spent)
+    return {**fresh, "standalone": rewritten if usable else carry_over(question, turns), "spent": Overwrite(spent_on([reply]))}
 
 
 def carry_over(question: str, turns: list[Turn]) -> str:

@@ -1,0 +1,25 @@
+"""abstain: ends a run without an answer, and says what was looked for and what was missing."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+
+from .context import RagContext
+from .state import RagState, RagUpdate
+
+
+def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa: ARG001
+    """Reads `verdict`, `draft` and `queries`; writes `outcome`."""
+    verdict, draft = state["verdict"] or {}, state["draft"]
+    failure = draft["failure"] if draft is not None else None
+    tried = "; ".join(f"“{query['query']}”" for query in state["queries"]) or "nothing"
+    missing = f" Not found: {', '.join(verdict['missing'])}." if verdict.get("missing") else ""
+    if verdict.get("out_of_budget") or (failure or "").startswith("out of budget"):
+        limit = failure or verdict["why"]
+        outcome, text, error = "out_of_budget", f"No answer within the budget ({limit.removeprefix('out of budget: ')}). I searched for {tried}.", None
+    elif failure:
+        outcome, text, error = "failed", "", failure
+    else:
+        outcome, text, error = "abstained", f"I don't know: {verdict.get('why', 'nothing was found')}.{missing} I searched for {tried}.", None
+    turns = [{"question": state["standalone"], "answer": text}] if outcome == "abstained" else []
+    return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": 0.0, "error": error}, "turns": turns}

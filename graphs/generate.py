@@ -1,0 +1,78 @@
+"""generate: answers from the selected evidence only, with citations; whole sentences, each checked before it is streamed.
+
+With a chat model: a grounded prompt that knows how to decline. Without one: the extractive generator.
+A stream cannot unsay, so a sentence that no passage supports is never sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from langgraph.runtime import Runtime
+
+from ..tools import chat
+from ..tools.passage import Passage
+from .citing import cite, numbered_citations
+from .context import RagContext, selected_passages, spent_on
+from .events import Sentence
+from .evidence import extract
+from .prompts import GENERATE, UNKNOWN, numbered
+from .state import Draft, DraftSentence, RagState, RagUpdate, ready
+
+
+async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
+    """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
+    context = runtime.context
+    _, passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
+    draft: Draft = {"sentences": [], "declined": False, "failure": None}
+    replies: list[chat.Reply] = []
+
+    def say(sentence: DraftSentence) -> None:
+        draft["sentences"].append(sentence)
+        citations, texts = numbered_citations(draft["sentences"], passages, state["sub_questions"])
+        runtime.stream_writer(Sentence(text=texts[-1], citations=citations))
+
+    if context.model is None:
+        subs = [(sub["id"], sub["question"]) for sub in ready(state["sub_questions"])]
+        for sentence in await asyncio.to_thread(extract, context.corpus.encoder, state["standalone"], subs, passages):
+            say(sentence)
+        draft["declined"] = not draft["sentences"]
+        return {"draft": draft}
+
+    if limit := context.exhausted(state["spent"]):
+        draft["failure"] = f"out of budget: {limit}"
+        return {"draft": draft}
+    prompt = numbered([(passage.title, passage.text) for passage in passages], state["standalone"])
+    async for piece in _sentences(chat.stream(context.model, GENERATE, prompt, timeout=context.time_left())):
+        if isinstance(piece, chat.Reply):
+            replies.append(piece)
+        elif UNKNOWN in piece:
+            draft["declined"] = True
+        elif sentence := cite(piece, passages):
+            say(sentence)
+    if replies and replies[-1].error:
+        draft["failure"] = replies[-1].error
+    draft["declined"] = draft["declined"] and not draft["sentences"]
+    return {"draft": draft, "spent": spent_on(replies)}
+
+
+async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
+    """Joins streamed pieces into whole sentences, a trailing "[2]" included; passes the final Reply on."""
+    from ..tools.sentences import sentences
+
+    text = ""
+    async for piece in pieces:
+        if isinstance(piece, chat.Reply):
+            for start, end in sentences(text):
+                yield text[start:end]
+            yield piece
+            return
+        text += piece
+        spans = sentences(text)
+        # the last one may still grow, and the one before it may still get its citation
+        whole = [span for span in spans[:-1] if not text[spans[-1][0] :].lstrip().startswith("[") or span != spans[-2]]
+        for start, end in whole:
+            yield text[start:end]
+        if whole:
+            text = text[whole[-1][1] :]

@@ -1,0 +1,48 @@
+"""judge: answer, look again for a named reason, or abstain. Here by simple rules on the evidence and the coverage of the sub-questions."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+
+from .answer import Query, Verdict
+from .context import RagContext, selected_passages
+from .events import Judged
+from .evidence import Evidence, weigh
+from .state import RagState, RagUpdate, ready, same_query
+
+ENOUGH = 0.5
+"""Least `answerable` to answer from."""
+ENOUGH_FOR_A_CHAT_MODEL = 0.15
+"""A chat model reads the passages itself and can decline, so it is asked more readily."""
+
+
+def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
+    """Reads the selection, the plan and what was asked; writes `verdict`, and counts a look in `spent`."""
+    verdict = _decide(state, runtime.context)
+    runtime.stream_writer(Judged(verdict=verdict))
+    return {"verdict": verdict.model_dump(), "spent": {"looks": 1 if verdict.kind == "look" else 0}}
+
+
+def _decide(state: RagState, context: RagContext) -> Verdict:
+    corpus, spent, filters = context.corpus, state["spent"], state.get("filters")
+    asked = {same_query(query["query"]) for query in state["queries"]}
+    if context.seconds() >= context.budget.seconds:
+        return Verdict(kind="abstain", why="out of budget: seconds", out_of_budget=True)
+    may_look = spent.get("looks", 0) < context.budget.looks
+
+    waiting = [sub for sub in ready(state["sub_questions"]) if not sub["answer"] and same_query(sub["question"]) not in asked]
+    if waiting and may_look:
+        queries = [Query(query=sub["question"], reason="next_hop", sub_question=sub["id"]) for sub in waiting]
+        return Verdict(kind="look", why="a sub-question became ready", queries=queries)
+
+    _, passages = selected_passages(state["selection"], corpus, filters)
+    evidence = weigh(corpus.encoder, state["standalone"], passages) if passages else Evidence.none(state["standalone"])
+    declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
+    enough = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
+    if evidence.answerable >= enough and not declined:
+        return Verdict(kind="answer", why="the evidence covers the question", answerable=evidence.answerable, missing=evidence.missing)
+    gaps = [Query(query=gap, reason="gap") for gap in evidence.missing_names if same_query(gap) not in asked]
+    if gaps and may_look:
+        return Verdict(kind="look", why="the evidence does not speak of what the question names", queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
+    why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
+    return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)

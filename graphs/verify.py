@@ -1,0 +1,37 @@
+"""verify: each quote must stand in its passage. Sentences without one are removed; what is left becomes the outcome."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+
+from .context import RagContext, selected_passages
+from .state import DraftSentence, RagState, RagUpdate
+
+
+def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
+    """Reads `draft` and `verdict`; writes the outcome where sentences are left, else leaves it to judge (once) or to abstain."""
+    draft, context = state["draft"], runtime.context
+    assert draft is not None, "generate runs before verify"
+    _, passages = selected_passages(state["selection"], context.corpus, state.get("filters"))
+    lengths = {passage.id: len(passage.text) for passage in passages}
+    kept: list[DraftSentence] = []
+    for sentence in draft["sentences"]:
+        quotes = [quote for quote in sentence["quotes"] if 0 <= quote["start"] < quote["end"] <= lengths.get(quote["passage_id"], -1)]
+        if quotes:
+            kept.append({**sentence, "quotes": quotes})
+    checked = {**draft, "sentences": kept}
+    update: RagUpdate = {"draft": checked, "verified": state["verified"] + 1}
+    if kept:
+        whole = len(kept) == len(draft["sentences"]) and draft["failure"] is None
+        text = " ".join(sentence["text"] for sentence in kept)
+        answerable = float((state["verdict"] or {}).get("answerable", 0.0))
+        relevance = max((state["selection"] or {}).get("relevance", ()), default=0.0)
+        update["outcome"] = {
+            "outcome": "answered" if whole else "partial",
+            "text": text,
+            "sentences": kept,
+            "confidence": min(1.0, max(0.0, answerable * relevance)),
+            "error": draft["failure"],
+        }
+        update["turns"] = [{"question": state["standalone"], "answer": text}]
+    return update
