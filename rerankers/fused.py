@@ -34,4 +34,5 @@ class FusedSelector:
             raise ValueError("a selector needs candidates with their passages")
         tokens = self.count_tokens([candidate.passage.text for candidate in ranking.candidates if candidate.passage])
         keep, reason = cuts.all_of(self.cut, cuts.token_budget(token_budget))(ranking.scores, tokens)
-        return Selection(tuple(c.passage_id for c in ranking.candidates[:keep]), ranking.scores[:keep], reason, sum(tokens[:keep]))
+        ids = tuple(candidate.passage_id for candidate in ranking.candidates)
+        return Selection(ids[:keep], ranking.scores[:keep], reason, sum(tokens[:keep]), ranked=ids)

@@ -19,6 +19,8 @@ class Selection:
     stop_reason: str
     tokens: int
     """Evidence tokens: the texts of the passages, counted with the embedded encoder's tokenizer."""
+    ranked: tuple[str, ...] = ()
+    """Every candidate in the order in which it was ranked, the selected ones among them."""
     fallback: bool = False
 
     def __post_init__(self) -> None:
@@ -32,7 +34,7 @@ class Selection:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Selection:
-        return cls(**{**state, "ids": tuple(state["ids"]), "relevance": tuple(state["relevance"])})
+        return cls(**{**state, "ids": tuple(state["ids"]), "relevance": tuple(state["relevance"]), "ranked": tuple(state["ranked"])})
 
 
 EMPTY = Selection((), (), "no candidates", 0)

@@ -1,0 +1,228 @@
+"""Agent: the face of Passel in Python. Ask a corpus a question; get an answer with citations, or an honest "I don't know".
+
+    with Agent.from_corpus("wiki") as agent:
+        print(agent.ask("Who is the child of the director of …?").answer)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ..graphs.answer import Answer
+from ..graphs.context import RagContext
+from ..graphs.events import Answered, Event
+from ..graphs.rag import build_graph
+from ..graphs.run import new_question, run
+from ..rerankers.fused import FusedSelector
+from ..rerankers.selection import Selector
+from ..tools.budget import Budget
+from ..tools.corpus import Corpus
+from ..tools.errors import UsageError
+from ..tools.filters import Filter, to_sql
+from ..tools.home import passel_home
+from .loop import OwnLoop
+from .settings import Settings, corpus_path
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from ..tools.loaders import Document
+
+MOST_QUESTION_CHARACTERS = 8_000
+History = Sequence[tuple[str, str]]
+"""A conversation as (question, answer) pairs, oldest first."""
+
+
+class Agent:
+    """Answers questions over one corpus. Safe to share between threads and event loops; close it, or use it in a `with`.
+
+    model: a LangChain chat model, or its name ("openai:gpt-…", "local:PATH.gguf"); None for the embedded planner and generator.
+    threads: the SQLite file that remembers conversations; only touched when a `thread` is named.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        model: BaseChatModel | str | None = None,
+        selector: Selector | None = None,
+        budget: Budget | None = None,
+        threads: Path | None = None,
+        base_url: str | None = None,
+    ) -> None:
+        self.corpus = corpus
+        self.budget = budget or Budget()
+        self._selector: Selector = selector or FusedSelector(corpus.encoder.count_tokens)
+        self._model = _chat_model(model, base_url)
+        self._threads_file = threads or passel_home() / "threads.sqlite3"
+        self._threads: Threads | None = None
+        self._loop = OwnLoop()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._graph = build_graph().compile()
+        self._closing = contextlib.ExitStack()
+
+    @classmethod
+    def from_corpus(cls, corpus: str | Path, **options: Any) -> Self:
+        """Opens a corpus by name or folder; `options` as of the class. The agent closes it."""
+        opened = Corpus.open(corpus_path(str(corpus)))
+        agent = cls(opened, **options)
+        agent._closing.callback(opened.close)
+        return agent
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Document | str | Mapping[str, Any]], **options: Any) -> Self:
+        """Indexes documents (texts, mappings with `text` and perhaps `title`, `id` and metadata, or Documents) into a temporary corpus."""
+        from ..tools.loaders import Document as Loaded
+
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="passel-"))
+            opened = Corpus.open(Path(folder) / "corpus", create=True)
+            stack.callback(opened.close)
+            opened.add(Loaded.of(document, n) for n, document in enumerate(documents, 1))
+            agent = cls(opened, **options)
+            agent._closing = stack.pop_all()
+        return agent
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None) -> Self:
+        """As `Settings` say: corpus, model, encoder, budget."""
+        from ..tools.encoder import Encoder
+
+        chosen = settings or Settings.load()
+        encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
+        opened = Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server)
+        selector = FusedSelector(opened.encoder.count_tokens, chosen.cut)
+        agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
+        agent._closing.callback(opened.close)
+        return agent
+
+    # Asking. All of these take the same keywords:
+    #   history  the caller's own conversation; then the thread's memory is not used
+    #   filters  metadata that every searched, linked and cited passage must match, in Chroma's `where` form
+    #   budget   limits of this run
+    #   thread   name of a conversation to remember; an unfinished run of the same question is continued
+    #   id       comes back in `Answer.id`
+
+    def ask(self, question: str, **options: Any) -> Answer:
+        """Answers one question; every run ends in an Answer. Raises UsageError on a bad question or filter."""
+        return self._loop.run(_last(self._events(question, **options)))
+
+    async def aask(self, question: str, **options: Any) -> Answer:
+        """As `ask`. Cancelling it stops the run, the chat model's request included."""
+        return await self._loop.arun(_last(self._events(question, **options)))
+
+    def stream(self, question: str, **options: Any) -> Iterator[Event]:
+        """Events as they happen, the last one `Answered`."""
+        return self._loop.iterate(self._events(question, **options))
+
+    def astream(self, question: str, **options: Any) -> AsyncIterator[Event]:
+        """As `stream`, from any event loop."""
+        return self._loop.aiterate(self._events(question, **options))
+
+    def batch(self, questions: Iterable[str], *, concurrency: int = 2, **options: Any) -> list[Answer]:
+        """Answers in the order of the questions."""
+        return self._loop.run(self._all(questions, concurrency, options))
+
+    async def abatch(self, questions: Iterable[str], *, concurrency: int = 2, **options: Any) -> list[Answer]:
+        return await self._loop.arun(self._all(questions, concurrency, options))
+
+    def turns(self, thread: str) -> list[tuple[str, str]]:
+        """What a thread remembers: (question, answer) pairs, oldest first."""
+        return self._loop.run(self._turns(thread))
+
+    def forget(self, thread: str) -> None:
+        """Deletes a conversation."""
+        self._loop.run(self._forget(thread))
+
+    def close(self) -> None:
+        """Cancels what still runs, closes the corpus if this agent opened it."""
+        if self._threads is not None:
+            self._loop.run(self._threads.close())
+            self._threads = None
+        self._loop.close()
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _events(
+        self,
+        question: str,
+        *,
+        history: History | None = None,
+        filters: Filter | None = None,
+        budget: Budget | None = None,
+        thread: str | None = None,
+        id: str | None = None,
+    ) -> AsyncIterator[Event]:
+        asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id)
+        if filters:
+            to_sql(filters)  # a bad filter is the caller's mistake: said before anything runs
+        context = RagContext(self.corpus, self._selector, self._model, budget or self.budget)
+        if thread is None:
+            async for event in run(self._graph, context, asked):
+                yield event
+            return
+        threads = await self._open_threads()
+        async with self._locks.setdefault(thread, asyncio.Lock()):
+            graph, config = build_graph().compile(checkpointer=threads.saver), threads.config(thread)
+            left = await graph.aget_state(config)
+            resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
+            async for event in run(graph, context, asked, config=config, resume=resume):
+                if isinstance(event, Answered):
+                    await threads.prune(thread)
+                yield event
+
+    async def _all(self, questions: Iterable[str], concurrency: int, options: dict[str, Any]) -> list[Answer]:
+        gate = asyncio.Semaphore(max(1, concurrency))
+
+        async def one(question: str) -> Answer:
+            async with gate:
+                return await _last(self._events(question, **options))
+
+        return await asyncio.gather(*(one(question) for question in questions))
+
+    async def _open_threads(self) -> Threads:
+        if self._threads is None:
+            self._threads = await Threads.open(self._threads_file)
+        return self._threads
+
+    async def _turns(self, thread: str) -> list[tuple[str, str]]:
+        values = await (await self._open_threads()).values(thread)
+        return [(turn["question"], turn["answer"]) for turn in values.get("turns", [])]
+
+    async def _forget(self, thread: str) -> None:
+        await (await self._open_threads()).delete(thread)
+
+
+def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> BaseChatModel | None:
+    if not isinstance(model, str):
+        return model
+    from ..tools.chat import load_chat_model
+
+    return load_chat_model(model, **({"base_url": base_url} if base_url else {}))
+
+
+def _checked(question: str) -> str:
+    text = question.strip()
+    if not text:
+        raise UsageError("the question is empty", 'Ask one: passel ask "Who …?"')
+    if len(text) > MOST_QUESTION_CHARACTERS:
+        raise UsageError(f"the question has {len(text)} characters; at most {MOST_QUESTION_CHARACTERS} are read", "Put long texts into the corpus.")
+    return text
+
+
+async def _last(events: AsyncIterator[Event]) -> Answer:
+    async for event in events:
+        if isinstance(event, Answered):
+            return event.answer
+    raise RuntimeError("a run ended without an Answered event")

@@ -1,0 +1,79 @@
+"""Settings: what can be set, from the environment (`PASSEL_*`), a `.env` file or `passel.toml`, in this order of precedence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from ..rerankers import cuts
+from ..tools.budget import Budget
+from ..tools.errors import UsageError
+from ..tools.home import passel_home
+
+
+class Settings(BaseSettings):
+    """Every field may be set as `PASSEL_<NAME>`; a limit of the budget as `PASSEL_BUDGET__<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PASSEL_", env_nested_delimiter="__", env_file=".env", env_ignore_empty=True, extra="ignore", toml_file="passel.toml", frozen=True
+    )
+
+    corpus: str = Field(default="default", description="name under the corpora folder, or a path")
+    model: str | None = Field(default=None, description="chat model as provider:name, or local:PATH.gguf; none: the embedded planner and generator")
+    base_url: str | None = Field(default=None, description="address of an OpenAI-compatible server, for openai: models")
+    encoder: str | None = Field(default=None, description="a Hugging Face encoder's name or folder; none: the embedded MiniLM")
+    device: str | None = Field(default=None, description="cpu, cuda …; none: CUDA when there is one")
+    chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
+    budget: Budget = Field(default=Budget())
+    passages: int = Field(default=6, ge=1, le=100, description="most passages the generator sees")
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        return given
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def load(cls, **given: Any) -> Settings:
+        """Settings with `given` (those not None) on top. Raises UsageError, one line for each bad value."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            lines = [f"{'.'.join(str(part) for part in bad['loc'])}: {bad['msg'].removeprefix('Value error, ')} (got {bad['input']!r})" for bad in error.errors()]
+            raise UsageError("bad settings: " + "; ".join(lines), "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
+        except ValueError as error:  # a TOML file that does not parse
+            raise UsageError(f"bad settings: {error}", "Look at passel.toml and .env in this folder.") from None
+
+    @property
+    def cut(self) -> cuts.Cut:
+        return cuts.fixed(self.passages)
+
+    def corpus_path(self, name: str | None = None) -> Path:
+        """Where a corpus lies: a path where `name` has a separator or is an existing folder, else a name under `$PASSEL_HOME/corpora`."""
+        return corpus_path(name or self.corpus)
+
+
+def corpora_folder() -> Path:
+    return passel_home() / "corpora"
+
+
+def corpus_path(name: str) -> Path:
+    """See `Settings.corpus_path`. Raises UsageError for a name that is no plain file name."""
+    if "/" in name or "\\" in name or Path(name).is_dir():
+        return Path(name).expanduser()
+    if not name.strip() or name in (".", "..") or name.startswith("-"):
+        raise UsageError(f"{name!r} is no name for a corpus", "Use letters, digits, - and _, or a path.")
+    return corpora_folder() / name

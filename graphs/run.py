@@ -1,0 +1,106 @@
+"""Running the compiled graph: from a question to a stream of events that ends in one `Answered`, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from ..rerankers.selection import EMPTY, Selection
+from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage
+from .citing import numbered_citations
+from .context import RagContext, with_passages
+from .events import Answered, Event
+from .rag import RECURSION_LIMIT
+from .state import RagInput, RagState
+
+log = logging.getLogger("passel")
+Graph = CompiledStateGraph[RagState, RagContext, RagInput, RagState]
+
+
+async def run(
+    graph: Graph, context: RagContext, question: RagInput, *, config: RunnableConfig | None = None, resume: bool = False
+) -> AsyncIterator[Event]:
+    """Events as they happen, the last one `Answered`. A fault of a node is logged and ends in the outcome "failed".
+
+    `resume` continues the unfinished run of `config`'s thread instead of starting anew.
+    """
+    began = time.perf_counter()
+    state: Mapping[str, Any] = dict(question)
+    failure: str | None = None
+    options: RunnableConfig = {"recursion_limit": RECURSION_LIMIT, **(config or {})}
+    try:
+        async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
+            if mode == "values":
+                state = chunk
+            else:
+                yield chunk
+    except Exception as error:
+        log.exception("the run %s failed", question.get("trace_id", ""))
+        failure = f"{type(error).__name__}: {error}".splitlines()[0]
+    yield Answered(answer=await asyncio.to_thread(to_answer, state, context, (time.perf_counter() - began) * 1000, failure))
+
+
+def new_question(question: str, *, history: list[tuple[str, str]] | None = None, filters: Mapping[str, Any] | None = None, id: str | None = None) -> RagInput:
+    """The graph's input for one question."""
+    return {
+        "question": question,
+        "history": None if history is None else [{"question": asked, "answer": answered} for asked, answered in history],
+        "filters": dict(filters) if filters else None,
+        "id": id,
+        "trace_id": uuid.uuid4().hex,
+    }
+
+
+def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, failure: str | None = None) -> Answer:
+    """The published form of a run's final state, texts and titles fetched from the corpus."""
+    outcome = state.get("outcome") or {"outcome": "failed", "text": "", "sentences": [], "confidence": 0.0, "error": failure or "the run ended without an outcome"}
+    selection = Selection.from_state(state["selection"]) if state.get("selection") else EMPTY
+    candidates = with_passages(state.get("candidates", []), context.corpus, state.get("filters"))
+    place = {id: n for n, id in enumerate(selection.ranked)}
+    candidates.sort(key=lambda c: place.get(c.passage_id, len(place)))
+    passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
+    chosen = [passages[id] for id in selection.ids if id in passages]
+    citations, texts = numbered_citations(outcome["sentences"], chosen, state.get("sub_questions", []))
+    spent = state.get("spent", {})
+    kind: Outcome = "failed" if failure else outcome["outcome"]
+    return Answer(
+        id=state.get("id"),
+        question=state["question"],
+        outcome=kind,
+        answer=" ".join(texts) or outcome["text"],
+        citations=citations,
+        selected=[
+            SelectedPassage(passage_id=id, title=passages[id].title, text=passages[id].text, relevance=p)
+            for id, p in zip(selection.ids, selection.relevance, strict=True)
+            if id in passages
+        ],
+        candidates=[
+            CandidatePassage(passage_id=c.passage_id, title=c.passage.title, text=c.passage.text, channels=list(c.channels), score=c.score)
+            for c in candidates
+            if c.passage is not None
+        ],
+        stop_reason=selection.stop_reason,
+        sub_questions=[SubQuestion.model_validate(sub) for sub in state.get("sub_questions", [])],
+        queries=[Query.model_validate(query) for query in state.get("queries", [])],
+        confidence=outcome["confidence"],
+        answerable=(state.get("verdict") or {}).get("answerable", 0.0),
+        usage=Usage(
+            calls=int(spent.get("calls", 0)),
+            tokens_in=int(spent.get("tokens_in", 0)),
+            tokens_out=int(spent.get("tokens_out", 0)),
+            evidence_tokens=selection.tokens,
+            searches=int(spent.get("searches", 0)),
+            pairs=int(spent.get("pairs", 0)),
+            seconds=spent.get("seconds", 0.0),
+        ),
+        latency_ms=latency_ms,
+        trace_id=state.get("trace_id", ""),
+        error=failure or outcome["error"],
+    )
