@@ -62,6 +62,7 @@ class Agent:
         self._model = _chat_model(model, base_url)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
+        self._opening = asyncio.Lock()
         self._loop = OwnLoop()
         self._locks: dict[str, asyncio.Lock] = {}
         self._graph = build_graph().compile()
@@ -192,9 +193,10 @@ class Agent:
         return await asyncio.gather(*(one(question) for question in questions))
 
     async def _open_threads(self) -> Threads:
-        if self._threads is None:
-            self._threads = await Threads.open(self._threads_file)
-        return self._threads
+        async with self._opening:
+            if self._threads is None:
+                self._threads = await Threads.open(self._threads_file)
+            return self._threads
 
     async def _turns(self, thread: str) -> list[tuple[str, str]]:
         values = await (await self._open_threads()).values(thread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from ..rerankers import cuts
@@ -29,11 +29,6 @@ class Settings(BaseSettings):
     chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
     budget: Budget = Field(default=Budget())
     passages: int = Field(default=6, ge=1, le=100, description="most passages the generator sees")
-
-    @field_validator("budget", mode="before")
-    @classmethod
-    def _numbers(cls, given: Any) -> Any:
-        return given
 
     @classmethod
     def settings_customise_sources(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from ..tools.passage import Passage
 from ..tools.sentences import sentences
+from ..tools.words import content_words, covered
 from .answer import Citation
 from .state import DraftSentence, Quote, SubQuestionState
-from .words import content_words, covered
 
 _NUMBERS = re.compile(r"\s*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
 LEAST_SUPPORT = 0.5

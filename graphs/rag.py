@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
@@ -26,7 +27,8 @@ RECURSION_LIMIT = 60
 
 def build_graph() -> StateGraph[RagState, RagContext, RagInput, RagState]:
     graph = StateGraph(RagState, context_schema=RagContext, input_schema=RagInput)
-    for node in (condense, plan, search, link, select, resolve, judge, generate, verify, abstain):
+    nodes: tuple[Callable[..., Any], ...] = (condense, plan, search, link, select, resolve, judge, generate, verify, abstain)
+    for node in nodes:
         graph.add_node(node.__name__, node)
 
     graph.add_edge(START, "condense")
@@ -61,7 +63,7 @@ def by_verdict(state: RagState) -> list[Send] | Literal["generate", "abstain"]:
 def by_support(state: RagState) -> Literal["judge", "abstain", "__end__"]:
     """An outcome ends the run; a gap goes back to judge the first time; a failure or a second gap ends in abstain."""
     if state["outcome"] is not None:
-        return END
+        return "__end__"
     draft = state["draft"]
     failed = draft is not None and draft["failure"] is not None
     return "judge" if state["verified"] == 1 and not failed else "abstain"

@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
@@ -38,9 +38,9 @@ async def run(
     try:
         async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
             if mode == "values":
-                state = chunk
+                state = cast(Mapping[str, Any], chunk)
             else:
-                yield chunk
+                yield cast(Event, chunk)
     except Exception as error:
         log.exception("the run %s failed", question.get("trace_id", ""))
         failure = f"{type(error).__name__}: {error}".splitlines()[0]

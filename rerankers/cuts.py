@@ -14,7 +14,11 @@ Cut = Callable[[Sequence[float], Sequence[int]], tuple[int, str]]
 
 def fixed(k: int) -> Cut:
     """The first k."""
-    return lambda scores, tokens: (min(k, len(scores)), f"fixed k = {k}")
+
+    def cut(scores: Sequence[float], tokens: Sequence[int]) -> tuple[int, str]:  # noqa: ARG001
+        return min(k, len(scores)), f"fixed k = {k}"
+
+    return cut
 
 
 def threshold(least: float) -> Cut:

@@ -58,7 +58,7 @@ class Candidate:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Candidate:
-        hits = (Hit(*hit[:5], naming=tuple(hit[5]) if hit[5] else None) for hit in state["hits"])
+        hits = (Hit(*hit[:5], tuple(hit[5]) if hit[5] else None) for hit in state["hits"])
         return cls(state["id"], tuple(hits))
 
 
@@ -78,6 +78,11 @@ def _unite(one: Candidate, other: Candidate) -> Candidate:
     hits: dict[tuple[str, str], Hit] = {}
     for hit in (*one.hits, *other.hits):
         key = (hit.channel, hit.query)
-        if key not in hits or hit.rank < hits[key].rank:
+        if key not in hits or _place(hit) < _place(hits[key]):
             hits[key] = hit
     return replace(one, hits=tuple(hits[key] for key in sorted(hits)), passage=one.passage or other.passage)
+
+
+def _place(hit: Hit) -> tuple[int, float, str, tuple[int, int]]:
+    """A total order, so that fusing does not depend on the order of the lists."""
+    return hit.rank, -hit.score, hit.via or "", hit.naming or (-1, -1)

@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _WORD = re.compile(r"\w+")
-_STOP = frozenset(
-    """a an the and or but nor if of in on at by to from for with without into onto over under about as than then that this these those there here it its
-    is are was were be been being am do does did done has have had having will would shall should can could may might must not no yes
-    who whom whose what which when where why how he she they them his her hers their theirs him we us our you your i my me mine
-    also both either each any some such same so very just only more most other another between during after before because while s t d ll re ve""".split()
+STOP_WORDS = frozenset(
+    (
+        "a an the and or but nor if of in on at by to from for with without into onto over under about as than then that this these those there here it its "
+        "is are was were be been being am do does did done has have had having will would shall should can could may might must not no yes "
+        "who whom whose what which when where why how he she they them his her hers their theirs him we us our you your i my me mine "
+        "also both either each any some such same so very just only more most other another between during after before because while s t d ll re ve"
+    ).split()
 )
 
 
@@ -23,7 +25,7 @@ def fold(text: str) -> str:
 def content_words(text: str) -> list[str]:
     """In order, each once, folded, stop words left out; if there is nothing else, the stop words."""
     words = list(dict.fromkeys(_WORD.findall(fold(text))))
-    return [word for word in words if word not in _STOP] or words
+    return [word for word in words if word not in STOP_WORDS] or words
 
 
 def same_word(one: str, other: str) -> bool:
