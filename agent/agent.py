@@ -79,13 +79,11 @@ class Agent:
     @classmethod
     def from_documents(cls, documents: Iterable[Document | str | Mapping[str, Any]], **options: Any) -> Self:
         """Indexes documents (texts, mappings with `text` and perhaps `title`, `id` and metadata, or Documents) into a temporary corpus."""
-        from ..tools.loaders import Document as Loaded
-
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="passel-"))
             opened = Corpus.open(Path(folder) / "corpus", create=True)
             stack.callback(opened.close)
-            opened.add(Loaded.of(document, n) for n, document in enumerate(documents, 1))
+            opened.add(_document(document, n) for n, document in enumerate(documents, 1))
             agent = cls(opened, **options)
             agent._closing = stack.pop_all()
         return agent
@@ -212,6 +210,17 @@ def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> Base
     from ..tools.chat import load_chat_model
 
     return load_chat_model(model, **({"base_url": base_url} if base_url else {}))
+
+
+def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:
+    from ..tools.loaders import Document
+
+    if isinstance(given, str):
+        return Document.from_text(given, source=f"document-{n}")
+    if isinstance(given, Mapping):
+        metadata = {key: value for key, value in given.items() if key not in ("text", "title", "id")}
+        return Document.from_text(given["text"], source=str(given.get("id", f"document-{n}")), title=given.get("title", ""), metadata=metadata)
+    return given
 
 
 def _checked(question: str) -> str:

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from ..tools import chat
-from ..tools.names import mentions
+from ..tools.proper_names import proper_names
 from .context import RagContext, spent_on
 from .prompts import CONDENSE, conversation
 from .state import FRESH, RagState, RagUpdate, Turn
@@ -49,26 +49,12 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     >>> carry_over("When was she born?", [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it."}])
     'When was she born? (Mirel Ostane; Tarn Light)'
     """
-    if not _POINTS_BACK.search(question) and _names(question):
+    if not _POINTS_BACK.search(question) and proper_names(question):
         return question
     last = turns[-1]
-    asked, answered = _names(last["question"]), _names(last["answer"])
+    asked, answered = proper_names(last["question"]), proper_names(last["answer"])
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
     carried = [name for name in dict.fromkeys(brought_up[:1] + asked + brought_up[1:]) if name.casefold() not in question.casefold()]
     if not carried and len(turns) > 1:
         return carry_over(question, turns[:-1])
     return f"{question} ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
-
-
-def _names(text: str) -> list[str]:
-    """Capitalised and quoted phrases, longest only, in order; a lone word that opens a sentence is not taken for a name."""
-    found = sorted(((start, end) for _, start, end in mentions(text)), key=lambda span: (span[0], -span[1]))
-    names: list[str] = []
-    covered = 0
-    for start, end in found:
-        opens = start == 0 or text[:start].rstrip()[-1:] in ".?!"
-        if start < covered or (opens and " " not in text[start:end]):
-            continue
-        names.append(text[start:end])
-        covered = end
-    return names

@@ -49,8 +49,8 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             replies.append(piece)
         elif UNKNOWN in piece:
             draft["declined"] = True
-        elif sentence := cite(piece, passages):
-            say(sentence)
+        elif cited := cite(piece, passages):
+            say(cited)
     if replies and replies[-1].error:
         draft["failure"] = replies[-1].error
     draft["declined"] = draft["declined"] and not draft["sentences"]

@@ -44,7 +44,8 @@ class Plan(BaseModel):
 async def plan(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`; writes `sub_questions`, adds to `spent`."""
     question, context = state["standalone"], runtime.context
-    note, replies = None, []
+    note: str | None = None
+    replies: list[chat.Reply] = []
     subs: list[SubQuestionState] | None = None
     if context.model is not None and not context.exhausted(state["spent"]):
         made, replies = await chat.ask_structured(context.model, PLAN, f"Question: {question}", Plan, timeout=context.time_left())

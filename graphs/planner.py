@@ -12,35 +12,42 @@ from .state import SubQuestionState
 _NAME = r"(?:the\s+|an?\s+)?[^\s,;:?][^,;:?]{0,80}?"
 _QUESTION_WORD = r"(?:who|what|when|where|which|whose|whom|how|why)"
 
-_EITHER_OR = re.compile(rf"^(?P<stem>.+?)[,:]\s*(?P<a>{_NAME}),?\s+or\s+(?P<b>{_NAME})\?*$", re.IGNORECASE)
+_EITHER_OR = re.compile(rf"^(?P<stem>.+?)[,:]\s*(?P<a>{_NAME}),?\s+or\s+(?P<b>{_NAME})$", re.IGNORECASE)
 """Which …, A or B?"""
-_OF_TWO = re.compile(rf"^(?:of|between|out of)\s+(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),\s*(?P<stem>.+?)\?*$", re.IGNORECASE)
+_OF_TWO = re.compile(rf"^(?:of|between|out of)\s+(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),\s*(?P<stem>.+?)$", re.IGNORECASE)
 """Between A and B, which …?"""
-_BOTH = re.compile(
-    rf"^(?P<verb>are|were|is|was|do|did|does|have|has|had|can|could)\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME})\s+"
-    r"(?P<rest>(?:both|located|situated|from|in|on|of|the same|born|made|written|built|founded|named|have|share|use|die|live|come|work|a|an|lie|stand|belong)\b.*?)\?*$",
-    re.IGNORECASE,
+_VERB = r"(?P<verb>are|were|is|was|do|did|does|have|has|had|can|could)"
+_BOTH = (
+    re.compile(rf"^{_VERB}\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),?\s+both\s+(?P<rest>.+?)$", re.IGNORECASE),
+    re.compile(
+        rf"^{_VERB}\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),?\s+"
+        r"(?P<rest>(?-i:located|situated|from|the same|born|made|written|built|founded|named|have|share|use|die|live|come|work|lie|stand|belong|originate)\b.*?)$",
+        re.IGNORECASE,
+    ),
 )
-"""Were A and B both …?"""
+"""Were A and B both …? Do A and B share …?"""
 _EARLIER_THAN = re.compile(
-    rf"^(?P<verb>is|was|are|were|did|does|do|has|had)\s+(?P<a>{_NAME})\s+(?P<rel>\S+(?:\s+\S+){{0,3}}?\s+than)\s+(?P<b>{_NAME})\?*$", re.IGNORECASE
+    rf"^{_VERB}\s+(?P<a>{_NAME})\s+(?P<rel>(?-i:[^\W\dA-Z_])\S*(?:\s+\S+){{0,3}}?\s+than)\s+(?P<b>{_NAME})$", re.IGNORECASE
 )
 """Was A older than B?"""
-_CONJUNCTION = re.compile(rf"^(?P<one>{_QUESTION_WORD}\b.+?),?\s+and\s+(?P<two>{_QUESTION_WORD}\b.+?)\?*$", re.IGNORECASE)
+_OR_INSIDE = re.compile(rf"^{_VERB}\s+(?P<a>{_NAME})\s+or\s+(?P<b>{_NAME})\s+(?P<rest>\S+(?:\s+\S+)?)$", re.IGNORECASE)
+"""Was A or B built earlier?"""
+_CONJUNCTION = re.compile(rf"^(?P<one>{_QUESTION_WORD}\b.+?),?\s+and\s+(?P<two>{_QUESTION_WORD}\b.+?)$", re.IGNORECASE)
 """Who …, and when …?"""
 
 
 def plan_embedded(question: str) -> list[SubQuestionState]:
     """Independent sub-questions, or none where the question is best left whole."""
-    text = " ".join(question.split())
+    text = " ".join(question.split()).rstrip("? ")
     if match := _EITHER_OR.match(text) or _OF_TWO.match(text):
         return _numbered(f"{match['stem']} {match['a']}?", f"{match['stem']} {match['b']}?")
-    if match := _BOTH.match(text):
-        rest = re.sub(r"^(?:both)\s+", "", match["rest"])
-        return _numbered(f"{match['verb']} {match['a']} {rest}?", f"{match['verb']} {match['b']} {rest}?")
+    if match := _BOTH[0].match(text) or _BOTH[1].match(text):
+        return _numbered(f"{match['verb']} {match['a']} {match['rest']}?", f"{match['verb']} {match['b']} {match['rest']}?")
     if match := _EARLIER_THAN.match(text):
         relation = match["rel"].removesuffix("than").strip()
         return _numbered(f"{match['verb']} {match['a']} {relation}?", f"{match['verb']} {match['b']} {relation}?")
+    if match := _OR_INSIDE.match(text):
+        return _numbered(f"{match['verb']} {match['a']} {match['rest']}?", f"{match['verb']} {match['b']} {match['rest']}?")
     if match := _CONJUNCTION.match(text):
         return _numbered(f"{match['one']}?", f"{match['two']}?")
     return []

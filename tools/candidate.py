@@ -58,7 +58,7 @@ class Candidate:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Candidate:
-        hits = (Hit(*hit[:5], tuple(hit[5]) if hit[5] else None) for hit in state["hits"])
+        hits = (Hit(channel, query, rank, score, via, tuple(naming) if naming else None) for channel, query, rank, score, via, naming in state["hits"])
         return cls(state["id"], tuple(hits))
 
 
