@@ -1,60 +1,45 @@
 """Corpus: the documents that questions are asked of. One folder, one writer, any number of readers.
 
-`corpus.sqlite3` is the whole truth (`store.py`): what a transaction has committed is in the corpus, nothing else is.
-Chroma (`vectors.py`) is an index derived from it. A reader asks the newest published index plus an exact search over
-what was written since, so that it always sees the last committed batch and is never blocked by the writer.
+`corpus.sqlite3` is the whole truth (`store.py`): what a transaction has committed is in the corpus, nothing else is. Chroma (`vectors.py`) is an
+index derived from it. A reader asks the newest published index plus an exact search over what was written since, so that it always sees the last
+committed batch and is never blocked by the writer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+import os
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .filters import Filter
+from .errors import CorpusMismatch, PasselError, UsageError
+from .filters import Filter, to_chroma
+from .indexing import MAX_TOKENS, IndexReport, Progress, Run
+from .lock import write_lock
 from .passage import Passage
+from .store import FORMAT, Reading, Rows, Store
+from .vectors import Found, Index, IndexFailed, Recent, Server, Versions, View, nearest_rows
 
 if TYPE_CHECKING:
     from .encoder import Encoder
-    from .loaders import Document, Refusal
+    from .loaders import Document
 
+__all__ = ["Corpus", "CorpusInfo", "IndexReport", "Progress"]
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of a writing run. `done` and `total` count documents while reading, passages while publishing."""
-
-    phase: Literal["reading", "publishing"]
-    done: int
-    total: int
-    """0 where it is not known beforehand."""
-    source: str
-    """The document worked on last; "" while publishing."""
-    passages: int
-    """Passages in the corpus now."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What a writing run did (documents), and what the corpus holds after it (passages)."""
-
-    added: int
-    unchanged: int
-    updated: int
-    removed: int
-    refused: tuple[Refusal, ...]
-    passages: int
-    chroma: int
-    lexical: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form: `added, unchanged, updated, removed, refused[{path, reason}], passages, chroma, lexical, seconds`."""
-        return {**asdict(self), "refused": [asdict(refusal) for refusal in self.refused]}
+FILE = "corpus.sqlite3"
+SPLITTER = json.dumps({"max_tokens": MAX_TOKENS})
+EXACT = 5_000
+"""A filter that lets no more passages through is searched exactly: a graph search loses its way among passages that it must not return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +51,7 @@ class CorpusInfo:
     documents: int
     passages: int
     chroma: int
-    """Passages in the newest published index; fewer or more than `passages` while a writing run is under way."""
+    """Passages in the newest published index; differs from `passages` while a writing run is under way."""
     lexical: int
     seq: int
     """Raised by each committed batch."""
@@ -83,91 +68,245 @@ class CorpusInfo:
 class Corpus:
     """See the module. Safe to share between threads; every call sees one consistent state.
 
-    Open with `Corpus.open`. Close it, or use it as a context manager.
+    Made by `Corpus.open`. Close it, or use it as a context manager.
     """
 
-    name: str
-    path: Path
+    def __init__(self, store: Store, *, encoder: Encoder | None, server: str | None) -> None:
+        self._store = store
+        with store.reading() as reading:
+            self._manifest = reading.manifest
+        self.path = store.path.parent
+        self.name = self.path.name
+        self.dimension = int(self._manifest["dimension"])
+        self._encoder = encoder
+        self._loading = threading.Lock()
+        self._index: Index = Server(store, server) if server else Versions(store, self.dimension)
+        self._recent = Recent()
+        self._selecting = threading.Lock()
+        self._filtered: OrderedDict[tuple[int, str], Rows | None] = OrderedDict()
+        self._check()
 
     @classmethod
     def open(cls, path: Path | str, *, encoder: Encoder | None = None, create: bool = False, server: str | None = None) -> Corpus:
         """Open the corpus in the folder `path`; with `create`, make it when it is absent.
 
-        `encoder`: by default the one that the corpus was made with, loaded at first need. `server`: "http://host:port" of a Chroma server
-        that holds the vectors in place of the folder's own index.
+        `encoder`: by default the one that the corpus was made with, loaded at first need. `server`: "http://host:port" of a Chroma server that
+        holds the vectors in place of the folder's own index.
 
         Raises UsageError where there is no corpus, CorpusMismatch where it was made with another encoder, splitter or format.
         """
-        raise NotImplementedError
+        file = Path(os.path.abspath(Path(path).expanduser())) / FILE
+        if Store.exists(file):
+            return cls(Store(file), encoder=encoder, server=server)
+        if not create:
+            raise _absent(file.parent)
+        if encoder is None:
+            from .encoder import Encoder
+
+            encoder = Encoder.load()
+        made = {"encoder": encoder.name, "digest": encoder.digest, "dimension": str(encoder.dimension), "splitter": SPLITTER}
+        return cls(Store.create(file, {"id": uuid.uuid4().hex[:12], **made}), encoder=encoder, server=server)
+
+    def _check(self) -> None:
+        made = self._manifest
+        if made["format"] != str(FORMAT):
+            raise self._mismatch(f"has format {made['format']}, and this version of Passel reads format {FORMAT}")
+        if made["splitter"] != SPLITTER:
+            raise self._mismatch(f"was split with {made['splitter']}, and this version of Passel splits with {SPLITTER}")
+        if self._encoder is not None and self._encoder.digest != made["digest"]:
+            raise self._mismatch(f"was made with the encoder {made['encoder']}, which is not this {self._encoder.name}")
+
+    def _mismatch(self, what: str) -> CorpusMismatch:
+        return CorpusMismatch(
+            f"corpus {self.name!r} {what}", f"Make it anew: passel corpus delete {self.name}, then passel index PATH --corpus {self.name}."
+        )
 
     @property
     def encoder(self) -> Encoder:
         """The encoder of this corpus's vectors: questions must be encoded with it."""
-        raise NotImplementedError
+        with self._loading:
+            if self._encoder is None:
+                from .encoder import Encoder
+
+                embedded = Encoder.load()
+                self._encoder = embedded if embedded.digest == self._manifest["digest"] else Encoder.load(self._manifest["encoder"])
+                self._check()
+            return self._encoder
 
     @property
     def seq(self) -> int:
         """The number of the last committed batch: a cache that hangs on the corpus's content is stale when it has risen."""
-        raise NotImplementedError
+        with self._store.reading() as reading:
+            return reading.seq
 
     # ---- writing, under the file lock ----
 
     def index(self, paths: Sequence[Path | str], *, wait: float = 0, progress: Callable[[Progress], None] | None = None) -> IndexReport:
         """Bring the corpus in step with files, folders and .jsonl files; remove what vanished under them.
 
-        Unchanged documents cost a hash; an interrupted run continues when run again. `wait`: seconds to wait for another writer (math.inf: as
-        long as it takes). Raises CorpusBusy.
+        Unchanged documents cost a hash; an interrupted run goes on when run again. What is refused now but was indexed before keeps its old content.
+        `wait`: seconds to wait for another writer (math.inf: as long as it takes). Raises CorpusBusy.
         """
-        raise NotImplementedError
+        with self._writing(wait, progress) as run:
+            run.index([Path(os.path.abspath(Path(path).expanduser())) for path in paths])
+            return run.finish()
 
     def add(
         self, documents: Iterable[Document], *, split: bool = True, wait: float = 0, progress: Callable[[Progress], None] | None = None
     ) -> IndexReport:
         """Add documents held in memory; one whose source is known already replaces it. `split=False`: each document is one passage."""
-        raise NotImplementedError
+        with self._writing(wait, progress) as run:
+            run.add(documents, split=split)
+            return run.finish()
 
     def delete(self, source: str, *, wait: float = 0) -> int:
-        """Remove a document; returns how many passages went (0: there was none of that name)."""
-        raise NotImplementedError
+        """Remove a document; returns how many passages went (0: there is none of that name)."""
+        with self._writing(wait, None) as run:
+            removed = run.delete(source)
+            run.finish()
+            return removed
+
+    @contextmanager
+    def _writing(self, wait: float, progress: Callable[[Progress], None] | None) -> Iterator[Run]:
+        with write_lock(self.path, wait=wait):
+            yield Run(self._store, self._index, lambda: self.encoder, progress)
 
     # ---- reading ----
 
     def info(self) -> CorpusInfo:
-        raise NotImplementedError
+        with self._index.view() as view, self._store.reading() as reading:
+            return CorpusInfo(
+                name=self.name,
+                path=str(self.path),
+                documents=reading.count_documents(),
+                passages=reading.count(),
+                chroma=view.count() if view else 0,
+                lexical=reading.count_lexical(),
+                seq=reading.seq,
+                version=view.seq if view else 0,
+                encoder=self._manifest["encoder"],
+                dimension=self.dimension,
+                bytes=_size(self.path),
+            )
 
     def sources(self) -> list[str]:
         """Source ids of all documents, sorted."""
-        raise NotImplementedError
+        with self._store.reading() as reading:
+            return reading.sources()
 
     def get(self, ids: Sequence[str], filters: Filter | None = None) -> list[Passage]:
         """In the order of `ids`; those that are missing or filtered out are left out."""
-        raise NotImplementedError
+        with self._store.reading() as reading:
+            return reading.passages(ids, filters)
 
     def document(self, source: str) -> str | None:
         """The converted text that the spans of the document's passages point into; None where there is no such document."""
-        raise NotImplementedError
+        with self._store.reading() as reading:
+            return reading.text(source)
 
     def dense(self, query_vector: NDArray[np.float32], n: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         """The n passages nearest to `query_vector` [dimension]: (id, cosine), best first."""
-        raise NotImplementedError
+        vector = self._unit(query_vector)
+        for _ in range(5):
+            with self._index.view() as view, self._store.reading() as reading:  # in this order: the state is never older than the index
+                try:
+                    return self._dense(view, reading, vector, n, filters)
+                except IndexFailed as error:
+                    failure = error
+                    if view is not None:
+                        self._index.discard(view)
+        raise PasselError(f"the vector index of corpus {self.name!r} failed: {failure}", "The next passel index on it makes it anew.") from failure
+
+    def _dense(self, view: View | None, reading: Reading, vector: NDArray[np.float32], n: int, filters: Filter | None) -> list[tuple[str, float]]:
+        if n < 1:
+            return []
+        rows = self._selected(reading, filters) if filters else None
+        if rows is None:
+            recent = self._recent.rows(reading, view.seq if view else 0)
+            found = dict(_valid(lambda k: nearest_rows(recent, vector, k), len(recent[0]), n, reading, filters))
+            size = reading.count()
+            if view:
+                found |= _valid(lambda k: view.nearest(vector, k, None), min(size, 100 * n) if filters else size, n, reading, filters)
+                if filters and len(found) < n:  # what passes lies far away: slower, but it looks at nothing else
+                    where = to_chroma(filters)
+                    found |= _valid(lambda k: view.nearest(vector, k, where), size, n, reading, filters)
+            if len(found) >= min(n, size):
+                return sorted(found.items(), key=lambda one: (-one[1], one[0]))[:n]
+            rows = reading.vectors_where(filters)  # a graph may lose its way among what was deleted
+            assert rows is not None
+        return [(id_, score) for id_, score, _ in nearest_rows(rows, vector, n)]
+
+    def _selected(self, reading: Reading, filters: Filter) -> Rows | None:
+        """The vectors that pass a filter, None where these are more than EXACT; kept for a while, since one question searches several times."""
+        key = (reading.seq, json.dumps(filters, sort_keys=True))
+        with self._selecting:
+            if key not in self._filtered:
+                self._filtered[key] = reading.vectors_where(filters, limit=EXACT)
+                while len(self._filtered) > 4:
+                    self._filtered.popitem(last=False)
+            return self._filtered[key]
 
     def lexical(self, query: str, n: int, filters: Filter | None = None) -> list[tuple[str, float]]:
         """The n best passages by BM25 over title, headings and text: (id, score), best (highest) first. Any text is a legal query."""
-        raise NotImplementedError
+        with self._store.reading() as reading:
+            return reading.lexical(query, n, filters) if n > 0 else []
 
     def named(self, names: Sequence[str], filters: Filter | None = None) -> list[tuple[str, str, str]]:
-        """Passages that carry one of the normalised `names` (see names.py): (name, passage id, kind "title" | "alias" | "heading")."""
-        raise NotImplementedError
+        """Passages that carry one of the normalised `names` (names.py): (name, passage id, kind "title" | "alias" | "heading").
+
+        Every passage of a document carries its title and aliases, and each the headings above it. By name, and in the documents' order.
+        """
+        with self._store.reading() as reading:
+            return reading.named(names, filters)
 
     def similarity(self, query_vector: NDArray[np.float32], ids: Sequence[str]) -> dict[str, float]:
         """Cosine between `query_vector` [dimension] and the stored vectors of `ids`; missing ids are left out."""
-        raise NotImplementedError
+        vector = self._unit(query_vector)
+        with self._store.reading() as reading:
+            found, _, matrix = reading.vectors(ids)
+        return dict(zip(found, (matrix @ vector).tolist(), strict=True)) if found else {}
+
+    def _unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = np.asarray(vector, np.float32).reshape(-1)
+        if flat.shape != (self.dimension,) or not np.isfinite(flat).all():
+            raise ValueError(f"a query vector must be {self.dimension} finite numbers, not {np.shape(vector)}")
+        norm = float(np.linalg.norm(flat))
+        return flat / norm if norm else flat
 
     def close(self) -> None:
-        raise NotImplementedError
+        self._index.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _valid(nearest: Callable[[int], Found], size: int, n: int, reading: Reading, filters: Filter | None) -> list[tuple[str, float]]:
+    """The first n of an index's answers that are in this state of the corpus, pass the filter and have not been written again since."""
+    asked = n
+    while True:
+        found = nearest(min(asked, size)) if size else []
+        live = reading.live((id_ for id_, _, _ in found), filters)
+        valid = [(id_, score) for id_, score, seq in found if live.get(id_, seq + 1) <= seq]
+        if len(valid) >= n or len(found) < asked or asked >= size:
+            return valid[:n]
+        asked *= 4
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in it; a writer may remove some meanwhile."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total
+
+
+def _absent(path: Path) -> UsageError:
+    others = sorted(file.parent.name for file in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
+    existing = f" (there is {', '.join(others)})" if others else ""
+    return UsageError(f"there is no corpus {path.name!r} in {path.parent}{existing}", f"Make it: passel index PATH --corpus {path.name}.")

@@ -1,54 +1,262 @@
-"""Encoder: texts to unit vectors, and texts to tokens, with the embedded MiniLM or any Hugging Face encoder."""
+"""Encoder: texts to unit vectors, and texts to tokens, with the embedded MiniLM or any Hugging Face encoder.
+
+The embedded model gives what sentence-transformers gives for all-MiniLM-L6-v2 (mean pooling, unit length, 256 tokens), without importing it.
+Source: Reimers and Gurevych, "Sentence-BERT" (EMNLP 2019); Wang et al., "MiniLM" (NeurIPS 2020).
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
+import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batches import by_length, on_every_core, workers
+from .errors import PasselError, UsageError
+from .home import passel_home
+from .sentence_model import SentenceModel, best_device, load_model, read_json, read_pooling
+from .vector_cache import VectorCache
+from .weights import MINILM, MINILM_FILES, encoder_folder, minilm_folder, read_file, weight_files
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+BATCH_TOKENS = 4096
+"""On the CPU more is no faster; 4096 keep a MiniLM worker below 60 MB."""
+CUDA_BATCH_TOKENS = 65_536
+_CACHED_AT_ONCE = 1024
+_OFFSET_OF_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
+"""Architectures whose positions begin at 2: max_position_embeddings counts two that no token has."""
+
 
 class Encoder:
-    """Sentence embeddings; made by `Encoder.load`. Threads may share one."""
+    """Sentence embeddings; made by `Encoder.load`. Threads may share one, and so may processes share its cache."""
 
-    name: str
-    """"all-MiniLM-L6-v2", or what was given to `load`."""
-    max_tokens: int
-    """Longer texts are truncated for `encode`; counts special tokens (256 for MiniLM)."""
+    def __init__(self, name: str, folder: Path, *, embedded: bool, device: str | None, cache: Path | None) -> None:
+        config = _read_config(folder, embedded)
+        self.name = name
+        """"all-MiniLM-L6-v2", or what was given to `load`."""
+        self.dimension = _dimension(folder, config)
+        """Length of a vector (384 for MiniLM)."""
+        self.max_tokens = 256 if embedded else _max_tokens(folder, config)
+        """Longer texts are cut at this many tokens for `encode`, special tokens included (256 for MiniLM)."""
+        self.pooling = "mean" if embedded else read_pooling(folder)
+        self._folder, self._config, self._embedded, self._device, self._cache_folder = folder, config, embedded, device, cache
+        self._lock = threading.RLock()
+        self._model: SentenceModel | None = None
 
     @classmethod
     def load(cls, name: str | None = None, *, device: str | None = None, cache: Path | Literal[False] | None = None) -> Encoder:
         """The embedded MiniLM (None), or a Hugging Face encoder by hub name or local folder.
 
-        Cheap: weights are read at the first `encode`. device: "cpu", "cuda", "cuda:1" …; None = CUDA when there is one.
-        cache: file of the vector cache; None = one under `passel_home()/cache`, False = no cache.
-        Raises PasselError where the weights are missing, wrong or out of reach.
+        Takes milliseconds: the tokenizer, torch and the weights are each loaded at the first call that needs them.
+        device: "cpu", "cuda", "cuda:1" …; None = CUDA when there is one.
+        cache: folder of the vector cache; None = `passel_home()/cache/vectors`, False = no cache.
+        Prompts ("query: …") that some models want are not added; put them into the texts.
+        Raises PasselError where the model is missing, altered, out of reach, or of a kind that we do not compute.
         """
-        raise NotImplementedError
+        if device is not None and not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
+            raise UsageError(f"unknown device {device!r}", 'Name "cpu", "cuda", "cuda:0" or "mps".')
+        folder = minilm_folder() if name is None else encoder_folder(name)
+        where = None if cache is False else cache or passel_home() / "cache" / "vectors"
+        return cls(name or MINILM, folder, embedded=name is None, device=device, cache=where)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of what makes the vectors: a corpus built with another digest cannot be searched with this encoder."""
-        raise NotImplementedError
+        """SHA-256 (hex) of what makes the vectors; a corpus made with another digest cannot be searched with this encoder.
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector (384 for MiniLM)."""
-        raise NotImplementedError
+        Of the embedded model: of its weights. Of others: of weights, tokenizer, pooling and max_tokens.
+        """
+        if self._embedded:
+            return MINILM_FILES["model.safetensors"]
+        whole = hashlib.sha256(f"{self.pooling} {self.max_tokens}".encode())
+        for file in (*weight_files(self._folder), self._folder / "tokenizer.json"):
+            if file.is_file():
+                with file.open("rb") as content:
+                    whole.update(hashlib.file_digest(content, "sha256").digest())
+        return whole.hexdigest()
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
-        """Unit vectors float32 [len(texts), dimension], in the order of the texts. Any string is legal, "" too.
+        """Unit vectors float32 [len(texts), dimension], in the order of the texts. Any string is legal, an empty one too.
 
-        progress: called with the number of texts just done, until they add up to len(texts).
+        progress: called with the number of texts just done; the numbers add up to len(texts).
+        With a cache all vectors are those that fp16 can hold (cosine to the uncached ones ≥ 0.999999), found there or not.
         """
-        raise NotImplementedError
+        places: dict[str, list[int]] = {}
+        for place, text in enumerate(texts):
+            places.setdefault(_clean(text), []).append(place)
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+
+        def put(text: str, vector: NDArray[np.float32]) -> None:
+            vectors[places[text]] = vector
+            if progress is not None:
+                progress(len(places[text]))
+
+        cache = self._cache
+        keys = {text: hashlib.sha256(text.encode()).digest() for text in places} if cache else {}
+        known = cache.get(list(keys.values())) if cache else {}
+        fresh: dict[bytes, NDArray[np.float16]] = {}
+        missing = []
+        for text in places:
+            if cache and (stored := known.get(keys[text])) is not None:
+                put(text, _unit(stored))
+            else:
+                missing.append(text)
+        try:
+            for text, vector in self._compute(missing):
+                if cache:
+                    fresh[keys[text]] = vector.astype(np.float16)
+                    vector = _unit(fresh[keys[text]])
+                    if len(fresh) >= _CACHED_AT_ONCE:
+                        cache.put(fresh)
+                        fresh = {}
+                put(text, vector)
+        finally:
+            if cache:
+                cache.put(fresh)  # what is done is kept, whatever stopped the rest
+        return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text without special tokens, untruncated. Does not load the weights (nor torch)."""
-        raise NotImplementedError
+        """Tokens of each text, without special tokens, untruncated. Loads neither the weights nor torch."""
+        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast([_clean(text) for text in texts], add_special_tokens=False)]
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) in characters of `text` for each token, untruncated, without special tokens. Does not load the weights."""
-        raise NotImplementedError
+        """(start, end) of each token in characters of `text`, untruncated, without special tokens. Loads neither the weights nor torch."""
+        offsets: list[tuple[int, int]] = self._counter.encode(_clean(text), add_special_tokens=False).offsets
+        return offsets
+
+    def _compute(self, texts: Sequence[str]) -> Any:
+        """(text, vector float32) of each text, longest first."""
+        if not texts:
+            return
+        ids = self._ids(texts)
+        model = self._sentence_model()
+        lengths = [len(tokens) for tokens in ids]
+
+        def work(batch: list[int]) -> NDArray[np.float32]:
+            rows: NDArray[np.float32] = model([ids[i] for i in batch]).numpy()
+            return rows
+
+        if self._on_cpu:
+            each = min(BATCH_TOKENS, -(-sum(lengths) // workers()))  # something for every core
+            done = on_every_core(work, by_length(lengths, each))
+        else:
+            done = ((batch, work(batch)) for batch in by_length(lengths, CUDA_BATCH_TOKENS))
+        for batch, rows in done:
+            for i, row in zip(batch, rows, strict=True):
+                yield texts[i], row
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with special tokens, at most max_tokens. Tokenises no more of a long text than it takes to fill them."""
+        ids: list[list[int]] = [[] for _ in texts]
+        size = 16 * self.max_tokens
+        todo = list(range(len(texts)))
+        while todo:
+            encodings = self._cutter.encode_batch([texts[i][:size] for i in todo])
+            unsure = []
+            for i, encoding in zip(todo, encodings, strict=True):
+                # The end of a piece may cut a word: tokens close to it are not to be trusted.
+                if len(texts[i]) > size and (not encoding.overflowing or max(end for _, end in encoding.offsets) > size - 256):
+                    unsure.append(i)
+                else:
+                    ids[i] = encoding.ids or [0]  # no model takes nothing
+            todo = unsure
+            size *= 8
+        return ids
+
+    def _sentence_model(self) -> SentenceModel:
+        with self._lock:
+            if self._model is None:
+                self._device = self._device or best_device()
+                self._model = load_model(
+                    self._folder, self._config, self.pooling, device=self._device, embedded=self._embedded, tokenise=lambda text: self._ids([text])[0]
+                )
+            return self._model
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._device == "cpu"
+
+    @cached_property
+    def _cache(self) -> VectorCache | None:
+        return VectorCache(self._cache_folder / f"{self.digest[:32]}.sqlite", self.dimension) if self._cache_folder else None
+
+    @cached_property
+    def _counter(self) -> Tokenizer:
+        return self._tokenizer()
+
+    @cached_property
+    def _cutter(self) -> Tokenizer:
+        tokenizer = self._tokenizer()
+        tokenizer.enable_truncation(self.max_tokens)
+        return tokenizer
+
+    def _tokenizer(self) -> Tokenizer:
+        """One of its own each time: truncation is a state of the object."""
+        from tokenizers import Tokenizer
+
+        file = self._folder / "tokenizer.json"
+        if self._embedded or file.is_file():
+            content = read_file(file, MINILM_FILES["tokenizer.json"] if self._embedded else None)
+            tokenizer = Tokenizer.from_buffer(content)
+        else:
+            tokenizer = _converted(self._folder)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates are no text: U+FFFD stands in for each, so that offsets stay."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _unit(vector: NDArray[np.float16]) -> NDArray[np.float32]:
+    wide = vector.astype(np.float32)
+    return wide / max(float(np.linalg.norm(wide)), 1e-12)
+
+
+def _converted(folder: Path) -> Tokenizer:
+    """The fast tokenizer that transformers makes out of an older tokenizer's files."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+    except (OSError, ValueError, AttributeError, ImportError) as error:
+        raise PasselError(f"the encoder in {folder} has no fast tokenizer: {str(error).splitlines()[0]}", "Name one with a tokenizer.json.") from error
+
+
+def _read_config(folder: Path, embedded: bool) -> dict[str, Any]:
+    if embedded:
+        read_file(folder / "config.json", MINILM_FILES["config.json"])
+    config = read_json(folder / "config.json")
+    if not isinstance(config, dict):
+        raise PasselError(f"{folder / 'config.json'} does not describe a model", "Save or fetch the model again.")
+    return config
+
+
+def _dimension(folder: Path, config: dict[str, Any]) -> int:
+    for key in ("hidden_size", "d_model", "dim"):
+        if isinstance(config.get(key), int):
+            return int(config[key])
+    raise PasselError(f"{folder / 'config.json'} names no hidden_size", "Name a text encoder.")
+
+
+def _max_tokens(folder: Path, config: dict[str, Any]) -> int:
+    """sentence-transformers' own limit where it is given, else the smaller of the tokenizer's and the model's."""
+    own = (read_json(folder / "sentence_bert_config.json") or {}).get("max_seq_length")
+    if isinstance(own, int):
+        return own
+    positions = config.get("max_position_embeddings", 512)
+    if config.get("model_type") in _OFFSET_OF_POSITIONS:
+        positions -= 2
+    return min(positions, int((read_json(folder / "tokenizer_config.json") or {}).get("model_max_length") or positions))

@@ -1,0 +1,116 @@
+"""The command line: which commands there are, and how a failure is told. Each command is a file in `commands/`.
+
+Nothing heavy is imported before a command runs: `passel --help` must not pay for torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from ..tools.errors import UsageError
+from . import terminal
+from .commands.ask import ask
+from .commands.bench import bench
+from .commands.chat import chat
+from .commands.corpus import corpus
+from .commands.demo import demo
+from .commands.graph import graph
+from .commands.index import index
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+for command in (demo, index, ask, chat, graph):
+    app.command()(command)
+app.add_typer(corpus, name="corpus")
+app.add_typer(bench, name="bench")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"passel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def passel(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback when something fails (also PASSEL_DEBUG=1).")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Ask questions over your documents: answers with citations, or an honest "I don't know".
+
+    Start with: passel demo
+    """
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows "?" instead
+            stream.reconfigure(errors="replace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `passel … | head`: nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options or os.environ.get("PASSEL_DEBUG", "") not in ("", "0")
+    given = [word for n, word in enumerate(arguments) if word != "--debug" or n >= len(options)]  # it may stand anywhere
+    _quiet(debug)
+    try:
+        code = app(given, prog_name="passel", standalone_mode=False)
+        if code == 130:
+            terminal.show_error("interrupted")
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        terminal.show_error("interrupted")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        if hasattr(error, "format_message"):  # typer's own: from click, or from its copy of click, as its version may be
+            return _wrong_usage(error, as_json="--json" in options)
+        unforeseen = "" if debug else "Run again with --debug to see where."
+        terminal.show_error(terminal.in_one_line(error), getattr(error, "hint", unforeseen))
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def _wrong_usage(error: Any, *, as_json: bool) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "passel"
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed, or is the message, as typer's version may be
+        if message:
+            terminal.note(message)
+        return int(error.exit_code)
+    if as_json:
+        from .commands.ask import failed_answer
+
+        line = terminal.one_line(message)
+        terminal.print_json(failed_answer("", line) if command.endswith(" ask") else {"error": line})
+    terminal.show_error(message[:1].lower() + message[1:], f"{command} --help says how it is used.")
+    return int(error.exit_code)
+
+
+def _quiet(debug: bool) -> None:
+    """Libraries' warnings and bars are for developers; what goes wrong ends in a typed outcome or an error line."""
+    log = logging.getLogger("passel")
+    log.handlers[:] = [logging.StreamHandler() if debug else logging.NullHandler()]
+    log.propagate = False
+    if not debug:
+        warnings.simplefilter("ignore")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

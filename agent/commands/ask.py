@@ -1,0 +1,117 @@
+"""passel ask: one question, one answer with citations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import terminal
+from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, asking
+
+if TYPE_CHECKING:
+    from ...graphs.answer import Answer, Citation
+    from ...graphs.events import Event
+
+_DOING = {
+    "planned": "searching",
+    "searched": "following names",
+    "linked": "choosing passages",
+    "selected": "judging the evidence",
+    "judged": "working on it",
+}
+"""What comes after each event, for the spinner."""
+
+
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", show_default=False)],
+    corpus: CorpusOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    filter: FilterOption = None,
+    thread: Annotated[str | None, typer.Option("--thread", metavar="NAME", help="Remember this conversation, or go on with it.")] = None,
+    budget: BudgetOption = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Show what happened as a tree.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Answer a question from a corpus, with citations; or say that the corpus does not tell."""
+
+    def answered(*, quiet: bool) -> Answer:
+        with asking(corpus, model, base_url, filter, budget) as (agent, options):
+            return follow(agent.stream(terminal.clean(question), thread=thread, **options), trace=trace, quiet=quiet)
+
+    if json:
+        with terminal.json_alone(lambda line: failed_answer(question, line)) as emit:
+            answer = answered(quiet=True)
+            emit(answer.model_dump(mode="json"))
+    else:
+        answer = answered(quiet=False)
+    if answer.outcome == "failed":
+        terminal.show_error(answer.error or "the run failed")
+        terminal.fail(1)
+
+
+def failed_answer(question: str, error: str) -> dict[str, Any]:
+    """The published form of a run that never began."""
+    from ...graphs.answer import Answer
+
+    return Answer(question=terminal.clean(question), outcome="failed", answer="", error=error).model_dump(mode="json")
+
+
+def follow(events: Iterable[Event], *, trace: bool = False, quiet: bool = False) -> Answer:
+    """Shows a run while it goes on: its sentences as they come where stdout is a terminal, else the answer at its end; with `trace` the tree first.
+
+    quiet: nothing on stdout; the tree goes to stderr.
+    """
+    from ...graphs.events import Answered, Sentence
+
+    seen: list[Event] = []
+    said: list[str] = []
+    live = not (quiet or trace) and terminal.consoles()[0].is_terminal
+    run = iter(events)
+    with terminal.working("planning") as doing:
+        for event in run:
+            seen.append(event)
+            if live and isinstance(event, Sentence):
+                break
+            doing(_DOING.get(event.type, "writing"))
+    if live and isinstance(seen[-1], Sentence):
+        said.append(seen[-1].text)
+        terminal.say(said[-1])
+        for event in run:
+            seen.append(event)
+            if isinstance(event, Sentence):
+                said.append(event.text)
+                terminal.say(event.text)
+    last = seen[-1]
+    assert isinstance(last, Answered), "a run ends in Answered"
+    if trace:
+        from ..trace import trace as tree_of
+
+        terminal.say(tree_of(seen), error=quiet)
+        if not quiet:
+            terminal.say("")
+    if not quiet:
+        show_answer(last.answer, said)
+    return last.answer
+
+
+def show_answer(answer: Answer, said: Sequence[str] = ()) -> None:
+    """The answer and its citations. `said`: the sentences that stand on the terminal already."""
+    if answer.answer and " ".join(said) != answer.answer:
+        terminal.say(answer.answer)
+    if answer.outcome == "partial":
+        why = f": {answer.error}" if answer.error else ""
+        terminal.note(f"(This is a part of the answer{why})")
+    if answer.citations:
+        terminal.say("")
+    for number, citation in enumerate(answer.citations, 1):
+        terminal.say(cited(number, citation))
+
+
+def cited(number: int, citation: Citation) -> str:
+    """[1] Title (source:start-end) “quote”"""
+    place = f"{citation.source}:{citation.span[0]}-{citation.span[1]}"
+    head = f"{citation.title} ({place})" if citation.title else place
+    return f"[{number}] {terminal.one_line(head)} “{terminal.one_line(citation.quote)}”"

@@ -1,0 +1,121 @@
+"""passel index: brings a corpus in step with files and folders."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...tools.errors import UsageError
+from .. import terminal
+from .options import CorpusOption, JsonOption, open_corpus
+
+if TYPE_CHECKING:
+    from ...tools.corpus import Corpus, IndexReport, Progress
+
+_MOST_REFUSED = 20
+
+
+def index(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, folders, and .jsonl files with title and text.", show_default=False)],
+    corpus: CorpusOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait while another process writes to the corpus.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Read documents into a corpus, which is made if need be. Run again, it reads what changed and removes what vanished."""
+    if not json:
+        opened, report = _index(paths, corpus, wait)
+        _show(opened, report)
+    else:
+        with terminal.json_alone(lambda line: {"error": line}) as emit:
+            opened, report = _index(paths, corpus, wait)
+            emit(report.to_dict() | ({"error": _nothing(report)} if _failed(report) else {}))
+    if _failed(report):
+        terminal.show_error(_nothing(report))
+        terminal.fail(1)
+
+
+def _index(paths: Sequence[Path], name: str | None, wait: bool) -> tuple[Path, IndexReport]:
+    from ..settings import Settings
+
+    missing = [str(path) for path in paths if not path.exists()]
+    if len(missing) == len(paths):
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    settings = Settings.load(corpus=name)
+    with open_corpus(settings, create=True) as corpus:
+        return corpus.path, index_with_progress(corpus, paths, wait=wait)
+
+
+def index_with_progress(corpus: Corpus, paths: Sequence[Path], *, wait: bool = False) -> IndexReport:
+    with _progress() as progress:
+        return corpus.index(paths, wait=math.inf if wait else 0, progress=progress)
+
+
+def _failed(report: IndexReport) -> bool:
+    """Nothing came of it: not a single document was taken, known before, or removed because it had vanished."""
+    return not (report.added or report.unchanged or report.updated or report.removed)
+
+
+def _nothing(report: IndexReport) -> str:
+    if not report.refused:
+        return "nothing was indexed: no documents there"
+    return f"nothing was indexed: {len(report.refused)} refused, the first for: {terminal.one_line(report.refused[0].reason)}"
+
+
+def _show(folder: Path, report: IndexReport) -> None:
+    terminal.say(f"{folder.name}: {report.passages:,} passages in {folder}")
+    terminal.say(f"  documents  {what_happened(report)}")
+    terminal.say(f"  passages   {report.chroma:,} in Chroma, {report.lexical:,} in the lexical index; {report.seconds:.1f} s")
+    if report.refused:
+        terminal.say("  refused")
+        for refusal in report.refused[:_MOST_REFUSED]:
+            terminal.say(f"    {terminal.one_line(refusal.path)}: {terminal.one_line(refusal.reason)}")
+        if (more := len(report.refused) - _MOST_REFUSED) > 0:
+            terminal.say(f"    … and {more:,} more (all with --json)")
+
+
+def what_happened(report: IndexReport) -> str:
+    counts = {word: getattr(report, word) for word in ("added", "unchanged", "updated", "removed")}
+    return ", ".join(f"{count:,} {word}" for word, count in {**counts, "refused": len(report.refused)}.items())
+
+
+# ---- progress: a bar on a terminal, a few lines elsewhere ----
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    console = terminal.consoles()[1]
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    phase, eta = (TextColumn(text, markup=False) for text in ("{task.description}", "eta"))
+    columns = (phase, BarColumn(), MofNCompleteColumn(), eta, TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(step: Progress) -> None:
+            if step.phase not in tasks:
+                tasks[step.phase] = bars.add_task(step.phase, total=None)
+            bars.update(tasks[step.phase], completed=step.done, total=step.total or None)
+
+        yield show
+
+
+class _Lines:
+    """A line when a phase begins and at each further quarter of it."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, step: Progress) -> None:
+        quarter = 4 * step.done // step.total if step.total else 0
+        if quarter > self._said.get(step.phase, -1):
+            self._said[step.phase] = quarter
+            terminal.note(f"{step.phase} {step.done:,}" + (f" of {step.total:,}" if step.total else ""))

@@ -1,0 +1,34 @@
+"""Agents over a small corpus of texts, with a home of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from passel.agent.agent import Agent
+from passel.tools.corpus import Corpus
+
+TEXTS = [
+    {"id": "light", "title": "Tarn Light", "text": "The Tarn Light is a lighthouse that Mirel Ostane built in 1840. It stands 39 metres high."},
+    {"id": "mirel", "title": "Mirel Ostane", "text": "Mirel Ostane was an engineer, born in Brackwater in 1811. She died in 1879."},
+    {"id": "brackwater", "title": "Brackwater", "text": "Brackwater is a town of 4,100 people. Its bridge was finished in 1799 by Aldo Kreen."},
+]
+
+
+@pytest.fixture(scope="session")
+def tarn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a corpus."""
+    from passel.tools.loaders import Document
+
+    folder = tmp_path_factory.mktemp("tarn") / "corpus"
+    with Corpus.open(folder, create=True) as corpus:
+        corpus.add(Document.from_text(row["text"], source=row["id"], title=row["title"]) for row in TEXTS)
+    yield folder
+
+
+@pytest.fixture
+def agent(tarn: Path, tmp_path: Path) -> Iterator[Agent]:
+    with Agent.from_corpus(tarn, threads=tmp_path / "threads.sqlite3") as made:
+        yield made

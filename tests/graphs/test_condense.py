@@ -1,0 +1,39 @@
+"""condense without a chat model: a follow-up carries over the names that were last spoken of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passel.graphs.condense import carry_over
+from passel.graphs.state import Turn
+
+LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it in 1840. [1]"}]
+
+
+@pytest.mark.parametrize(
+    ("question", "standalone"),
+    [
+        ("When was she born?", "When was she born? (Mirel Ostane; Tarn Light)"),
+        ("And what about her brother?", "And what about her brother? (Mirel Ostane; Tarn Light)"),
+        ("how tall is it", "how tall is it (Mirel Ostane; Tarn Light)"),
+        ("When was Otto Vane born?", "When was Otto Vane born?"),
+        ("Did she know Otto Vane?", "Did she know Otto Vane? (Mirel Ostane; Tarn Light)"),
+        ("Did she paint the Tarn Light?", "Did she paint the Tarn Light? (Mirel Ostane)"),
+    ],
+)
+def test_what_is_carried(question: str, standalone: str) -> None:
+    assert carry_over(question, LIGHT) == standalone
+
+
+def test_an_earlier_turn_serves_where_the_last_one_names_nothing() -> None:
+    assert carry_over("Where did she die?", [*LIGHT, {"question": "when was she born?", "answer": "in 1811"}]) == "Where did she die? (Mirel Ostane; Tarn Light)"
+
+
+turns = st.lists(st.fixed_dictionaries({"question": st.text(max_size=60), "answer": st.text(max_size=60)}), min_size=1, max_size=4)
+
+
+@given(st.text(max_size=80), turns)
+def test_the_question_is_never_lost(question: str, history: list[Turn]) -> None:
+    assert carry_over(question, history).startswith(question)

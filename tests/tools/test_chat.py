@@ -1,0 +1,404 @@
+"""Talking to chat models: every failure of a model or its server is a Reply with one clear line, and a cancelled run ends its request."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import HumanMessage, SystemMessage
+from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, stream, without_thoughts
+from passel.tools.errors import PasselError, UsageError
+from pydantic import BaseModel, Field
+
+ANSWER = "The Lathe flows through Port Callow."
+
+
+@pytest.fixture
+def model(openai_server: Any) -> Any:
+    return load_chat_model("openai:test", base_url=openai_server.url, max_retries=0)
+
+
+async def collect(pieces: Any) -> tuple[list[str], Reply]:
+    *texts, reply = [piece async for piece in pieces]
+    assert isinstance(reply, Reply)
+    assert all(isinstance(text, str) for text in texts)
+    return texts, reply
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# --- an OpenAI-compatible server -----------------------------------------------------------------------------------------------------------
+
+
+async def test_ask(model: Any, openai_server: Any) -> None:
+    reply = await ask(model, "Be brief.", "Which river flows through Port Callow?", timeout=20)
+    assert (reply.text, reply.error, reply.tokens_in, reply.tokens_out) == (ANSWER, None, 11, 7)
+    assert reply.seconds > 0
+    sent = openai_server.requests[0]
+    assert [(m["role"], m["content"]) for m in sent["messages"]] == [("system", "Be brief."), ("user", "Which river flows through Port Callow?")]
+    assert not sent.get("stream")
+
+
+async def test_ask_with_messages_and_without_a_system_prompt(model: Any, openai_server: Any) -> None:
+    await ask(model, [SystemMessage("One."), HumanMessage("Two."), HumanMessage("Three.")], timeout=20)
+    await ask(model, "", "Alone.", timeout=20)
+    assert [len(sent["messages"]) for sent in openai_server.requests] == [3, 1]
+
+
+async def test_stream(model: Any, openai_server: Any) -> None:
+    pieces, reply = await collect(stream(model, "", "Which river?", timeout=20))
+    assert len(pieces) == 6
+    assert "".join(pieces) == reply.text == ANSWER
+    assert reply.error is None
+    assert openai_server.requests[0]["stream"] is True
+
+
+async def test_tokens_are_counted_where_the_server_does_not(model: Any, openai_server: Any) -> None:
+    openai_server.usage = False
+    reply = await ask(model, "Be brief.", "Which river flows through Port Callow?", timeout=60)
+    _, streamed = await collect(stream(model, "Be brief.", "Which river flows through Port Callow?", timeout=60))
+    assert (reply.tokens_in, reply.tokens_out) == (streamed.tokens_in, streamed.tokens_out)
+    assert 8 <= reply.tokens_in <= 24
+    assert 5 <= reply.tokens_out <= 12
+
+
+FAILURES = [
+    ("garbage", "no chat answer"),
+    ("wrong json", "no chat answer"),
+    ("500", "failed (500): the 500 that the test asked for"),
+    ("401", "refused the key (401)"),
+    ("404", "Check the model's name and the address"),
+    ("429", "out of quota"),
+    ("cut", "broke off"),
+    ("empty", "empty answer"),
+]
+
+
+@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("refusal", "refused to answer: I cannot help with that.")])
+async def test_a_failure_of_the_server_is_one_clear_line(model: Any, openai_server: Any, mode: str, said: str) -> None:
+    openai_server.mode = mode
+    reply = await ask(model, "", "Which river?", timeout=20)
+    assert reply.text == ""
+    assert reply.error is not None
+    assert said in reply.error
+    assert f"openai:test at {openai_server.url}" in reply.error
+    assert "\n" not in reply.error
+    assert "Traceback" not in reply.error
+
+
+@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("wrong events", "no chat answer"), ("ends early", "broke off")])
+async def test_a_failure_while_streaming_is_one_clear_line(model: Any, openai_server: Any, mode: str, said: str) -> None:
+    openai_server.mode = mode
+    pieces, reply = await collect(stream(model, "", "Which river?", timeout=20))
+    assert reply.error is not None
+    assert said in reply.error
+    assert "\n" not in reply.error
+    assert "".join(pieces) == reply.text == ("The Lathe" if mode in ("cut", "ends early") else "")
+
+
+async def test_a_slow_server_ends_in_a_time_out_and_is_left(model: Any, openai_server: Any) -> None:
+    openai_server.mode = "slow"
+    reply = await ask(model, "", "Which river?", timeout=0.3)
+    assert reply.error is not None
+    assert "did not answer within 0.3 s" in reply.error
+    assert reply.tokens_in > 0  # the server read the prompt
+    await until(openai_server.client_left.is_set)
+
+
+async def test_a_stream_that_stalls_ends_in_a_time_out_with_what_was_said(model: Any, openai_server: Any) -> None:
+    openai_server.mode = "stalls"
+    pieces, reply = await collect(stream(model, "", "Which river?", timeout=1.0))
+    assert "".join(pieces) == reply.text == "The Lathe"
+    assert reply.error is not None
+    assert "did not answer within" in reply.error
+    await until(openai_server.client_left.is_set)
+
+
+async def test_the_time_limit_of_a_stream_does_not_count_the_callers_own_time(model: Any) -> None:
+    pieces = []
+    async for piece in stream(model, "", "Which river?", timeout=1.5):
+        await asyncio.sleep(0.25)
+        pieces.append(piece)
+    assert pieces[-1].error is None
+    assert pieces[-1].text == ANSWER
+
+
+async def test_a_refused_connection(openai_server: Any) -> None:
+    url = openai_server.url
+    openai_server.__exit__()
+    openai_server._server.server_close()
+    model = load_chat_model("openai:test", base_url=url, max_retries=0)
+    for reply in (await ask(model, "", "Which river?", timeout=20), (await collect(stream(model, "", "Which river?", timeout=20)))[1]):
+        assert reply.error == f"cannot reach openai:test at {url}: connection refused. Is the server running, and is its address right?"
+        assert (reply.tokens_in, reply.tokens_out) == (0, 0)
+
+
+async def test_an_unknown_host_and_no_password_of_its_address() -> None:
+    model = load_chat_model("openai:test", base_url="http://me:hunter22@passel.invalid/v1?key=hunter33", api_key="hunter44", max_retries=0)
+    reply = await ask(model, "", "Which river?", timeout=20)
+    assert reply.error is not None
+    assert "cannot reach openai:test at http://passel.invalid/v1" in reply.error
+    assert "hunter" not in reply.error
+
+
+@pytest.mark.parametrize("key", ["sk-abcdef0123456789", "an-unusual.key/of/ours"])
+async def test_a_key_is_never_told(openai_server: Any, key: str) -> None:
+    model = load_chat_model("openai:test", base_url=openai_server.url, api_key=key, max_retries=0)
+    openai_server.mode = "401"
+    reply = await ask(model, "", "Which river?", timeout=20)
+    assert openai_server.keys == [key]  # the server did quote it
+    assert reply.error is not None
+    assert key not in reply.error
+    assert "Check OPENAI_API_KEY" in reply.error
+    assert key not in describe(model)
+
+
+async def test_cancelling_closes_the_connection(model: Any, openai_server: Any) -> None:
+    openai_server.mode = "slow"
+    task = asyncio.create_task(ask(model, "", "Which river?", timeout=60))
+    await until(lambda: openai_server.requests)
+    assert not openai_server.client_left.is_set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(openai_server.client_left.is_set)
+
+
+async def test_cancelling_a_stream_closes_the_connection(model: Any, openai_server: Any) -> None:
+    openai_server.mode = "stalls"
+    heard: list[Any] = []
+
+    async def listen() -> None:
+        async for piece in stream(model, "", "Which river?", timeout=60):
+            heard.append(piece)
+
+    task = asyncio.create_task(listen())
+    await until(lambda: len(heard) == 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(openai_server.client_left.is_set)
+
+
+async def test_a_listener_who_stops_closes_the_connection(model: Any, openai_server: Any) -> None:
+    openai_server.mode = "stalls"
+    async with aclosing(stream(model, "", "Which river?", timeout=60)) as pieces:  # type: ignore[type-var]
+        assert await anext(pieces) == "The"
+    await until(openai_server.client_left.is_set)
+
+
+def test_one_model_serves_several_event_loops(model: Any) -> None:
+    replies = [asyncio.run(ask(model, "", "Which river?", timeout=20)) for _ in range(3)]
+    assert [(reply.text, reply.error) for reply in replies] == [(ANSWER, None)] * 3
+
+
+async def test_callbacks_see_the_call(model: Any) -> None:
+    class Listener(AsyncCallbackHandler):
+        seen: list[str] = []
+
+        async def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            self.seen.append(f"start {kwargs['tags']}")
+
+        async def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+            self.seen.append("end")
+
+    config: Any = {"callbacks": [Listener()], "tags": ["ours"]}
+    await ask(model, "", "Which river?", timeout=20, config=config)
+    await collect(stream(model, "", "Which river?", timeout=20, config=config))
+    assert Listener.seen == ["start ['ours']", "end"] * 2
+
+
+# --- any model -----------------------------------------------------------------------------------------------------------------------------
+
+
+FAULTS = [KeyError("choices"), PasselError("the file is gone", "Bring it back."), ConnectionResetError(), RuntimeError("a\nb")]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_whatever_a_model_raises_is_a_reply(fake_chat: Any, fault: Exception) -> None:
+    reply = await ask(fake_chat.of(fault), "", "Which river?", timeout=5)
+    pieces, streamed = await collect(stream(fake_chat.of(fault), "", "Which river?", timeout=5))
+    assert pieces == []
+    for error in (reply.error, streamed.error):
+        assert error
+        assert "\n" not in error
+    if isinstance(fault, PasselError):
+        assert reply.error == "fake: the file is gone. Bring it back."
+
+
+async def test_thoughts_are_left_out_of_answer_and_stream(fake_chat: Any) -> None:
+    model = fake_chat.of("<think> It must be the Osk. No. </think> The Lathe.")
+    reply = await ask(model, "", "Which river?", timeout=5)
+    pieces, streamed = await collect(stream(model, "", "Which river?", timeout=5))
+    assert reply.text == streamed.text == "".join(pieces) == "The Lathe."
+    lost = await ask(fake_chat.of("<think> It must be"), "", "Which river?", timeout=5)
+    assert lost.text == ""
+    assert lost.error is not None
+
+
+MARKUP = st.lists(st.sampled_from(["<think>", "</think>", "<", "think>", " ", "\n", "a"]), max_size=8).map("".join)
+
+
+@given(text=st.text() | MARKUP, cuts=st.lists(st.integers(0, 60)))
+def test_thoughts_do_not_depend_on_how_a_stream_is_cut(text: str, cuts: list[int]) -> None:
+    edges = [0, *sorted(cut for cut in cuts if cut <= len(text)), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(edges)]
+    assert without_thoughts(pieces) == without_thoughts([text])
+    if not text.lstrip().startswith("<think>"):
+        assert without_thoughts(pieces) == text
+
+
+async def test_an_answer_may_be_long_in_the_making_and_is_cut_off_by_time(fake_chat: Any) -> None:
+    reply = await ask(fake_chat.of("late", delay=1000), "", "Which river?", timeout=0.1)
+    assert reply.error == "fake did not answer within 0.1 s. Give the run more time, or take a faster model."
+
+
+# --- structured output ---------------------------------------------------------------------------------------------------------------------
+
+
+class Step(BaseModel):
+    question: str
+    needs: list[int] = Field(default_factory=list, description="numbers of earlier steps")
+
+
+class Steps(BaseModel):
+    """This docstring is ours, not the model's."""
+
+    steps: list[Step] = Field(min_length=1, max_length=3)
+    kind: Literal["bridge", "comparison"] = "bridge"
+    sure: float | None = Field(default=None, ge=0, le=1)
+
+
+GOOD = '{"steps": [{"question": "Who built it?", "needs": []}], "kind": "bridge", "sure": 0.5}'
+MADE = Steps(steps=[Step(question="Who built it?")], sure=0.5)
+
+
+WRITTEN = [GOOD, f"Sure!\n```json\n{GOOD}\n```", GOOD[:-1] + ",}", GOOD.replace('"', "'"), f"As [1] says {{so}} {GOOD}", f"<think>{{}}</think>{GOOD}"]
+
+
+@pytest.mark.parametrize("answer", WRITTEN)
+async def test_structured_output_is_read_out_of_what_models_write(fake_chat: Any, answer: str) -> None:
+    model = fake_chat.of(answer)
+    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
+    assert value == MADE
+    assert len(replies) == len(model.calls) == 1
+
+
+async def test_the_form_is_shown_as_an_example(fake_chat: Any) -> None:
+    model = fake_chat.of(GOOD)
+    await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
+    system, user = model.calls[0]
+    assert system.text == "Plan."
+    assert user.text.startswith("Who built it?\n")
+    form = '{"steps": [{"question": "<string>", "needs": ["<integer>"]}], "kind": "<bridge or comparison>", "sure": "<number from 0 to 1>"}'
+    assert user.text.endswith(form)
+
+
+async def test_structured_output_is_repaired_once_by_saying_what_was_wrong(fake_chat: Any) -> None:
+    model = fake_chat.of('{"steps": [], "kind": "brigde"}', GOOD)
+    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
+    assert value == MADE
+    assert len(replies) == 2
+    *_, bad, complaint = model.calls[1]
+    assert bad.text == '{"steps": [], "kind": "brigde"}'
+    assert "steps: List should have at least 1 item" in complaint.text
+    assert "kind: Input should be 'bridge' or 'comparison'" in complaint.text
+
+
+@pytest.mark.parametrize("answer", ["I would rather not.", "[1, 2]", '{"steps": "none"}'])
+async def test_structured_output_that_stays_wrong_is_none(fake_chat: Any, answer: str) -> None:
+    model = fake_chat.of(answer)
+    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
+    assert value is None
+    assert [reply.error for reply in replies] == [None, None]
+    assert len(model.calls) == 2
+
+
+async def test_structured_output_of_a_model_that_fails_is_not_asked_for_again(fake_chat: Any) -> None:
+    model = fake_chat.of(RuntimeError("down"), GOOD)
+    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
+    assert value is None
+    assert len(replies) == 1
+    assert replies[0].error is not None
+
+
+async def test_the_time_limit_is_for_both_calls(fake_chat: Any) -> None:
+    value, replies = await ask_structured(fake_chat.of("no", GOOD, delay=0.8), "Plan.", "Who built it?", Steps, timeout=1.4)
+    assert value is None
+    assert [reply.error is None for reply in replies] == [True, False]
+
+
+async def test_structured_output_of_a_server(model: Any, openai_server: Any) -> None:
+    openai_server.reply = lambda body: GOOD if len(body["messages"]) > 2 else "What do you mean?"
+    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=20)
+    assert value == MADE
+    assert [m["role"] for m in openai_server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert sum(reply.tokens_in for reply in replies) == 22
+
+
+# --- loading -------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "", ":", "openai:", ":gpt-4o", "local:"])
+def test_a_name_of_another_form(name: str) -> None:
+    with pytest.raises(UsageError, match="does not name a chat model") as caught:
+        load_chat_model(name)
+    assert "provider:model" in caught.value.hint
+
+
+def test_an_unknown_provider() -> None:
+    with pytest.raises(UsageError, match="nosuch:model"):
+        load_chat_model("nosuch:model")
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "ollama"])
+def test_a_missing_extra_is_named(no_keys: pytest.MonkeyPatch, provider: str) -> None:
+    no_keys.setattr("passel.tools.chat.find_spec", lambda name: None)
+    with pytest.raises(UsageError) as caught:
+        load_chat_model(f"{provider}:some-model")
+    assert caught.value.hint == f'Run: pip install "passel[{provider}]"'
+
+
+def test_a_missing_key_is_named(no_keys: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="needs a key, and OPENAI_API_KEY is not set"):
+        load_chat_model("openai:gpt-4o-mini")
+    with pytest.raises(UsageError, match=r"at http://llm\.example/v1 needs a key, and OPENAI_API_KEY is not set"):
+        load_chat_model("openai:gpt-4o-mini", base_url="http://llm.example/v1")
+    assert load_chat_model("openai:gpt-4o-mini", api_key="word")
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://localhost:9/v1", "http://[::1]:9/v1"])
+def test_no_key_is_asked_for_on_this_machine(no_keys: pytest.MonkeyPatch, address: str) -> None:
+    assert describe(load_chat_model("openai:llama", base_url=address)) == f"openai:llama at {address}"
+
+
+async def test_the_address_may_come_from_the_environment(openai_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", openai_server.url)
+    reply = await ask(load_chat_model("openai:llama", base_url=None, max_retries=0), "", "Which river?", timeout=20)
+    assert reply.text == ANSWER
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    reply = await ask(load_chat_model("openai:llama", base_url=openai_server.url, max_retries=0), "", "Which river?", timeout=20)
+    assert reply.text == ANSWER  # a setting wins
+
+
+def test_a_bad_setting_is_a_usage_error(no_keys: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot set up openai:llama"):
+        load_chat_model("openai:llama", base_url="http://127.0.0.1:9/v1", temperature="warm")

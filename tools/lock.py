@@ -1,0 +1,73 @@
+"""The write lock of a corpus: one process writes, and the others are told who it is.
+
+The operating system's lock on `write.lock` is what counts; it falls with the process that holds it, however that one ends. `writer.json` beside it
+only says whose it is, so what a killed process left there misleads nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CorpusBusy, PasselError
+
+
+@contextmanager
+def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
+    """Hold the lock of the corpus in `folder` for the length of the block.
+
+    `wait`: seconds to wait for another writer; math.inf as long as it takes. Raises CorpusBusy when they have passed.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "write.lock")
+    try:
+        lock.acquire(timeout=-1 if math.isinf(wait) else wait, poll_interval=0.1)
+    except (Timeout, RuntimeError):  # RuntimeError: this thread holds it already, and would wait for itself
+        hint = "Wait for it, or run again with --wait. Asking questions is possible meanwhile."
+        raise CorpusBusy(f"cannot write to corpus {folder.name!r}: {_writer(folder)}.", hint) from None
+    except OSError as error:
+        raise PasselError(f"cannot write to corpus {folder.name!r}: {error}", "Asking questions is possible.") from error
+    note = folder / "writer.json"
+    try:
+        note.write_text(json.dumps({"pid": os.getpid(), "command": _command(), "since": time.time()}))
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _writer(folder: Path) -> str:
+    """Who holds the lock, as far as can be told."""
+    try:
+        note = json.loads((folder / "writer.json").read_text())
+    except (OSError, ValueError):
+        return "another process is writing"
+    if not _alive(note["pid"]):  # the holder is so new that it has not said yet who it is
+        return "another process is writing"
+    began = time.localtime(note["since"])
+    today = began[:3] == time.localtime()[:3]
+    return f"process {note['pid']} ({note['command']}) has been writing since {time.strftime('%H:%M' if today else '%Y-%m-%d %H:%M', began)}"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _command() -> str:
+    """The program and its sub-command: "passel index"."""
+    program = Path(sys.argv[0] if sys.argv else "").name
+    program = "passel" if program in ("", "__main__.py") else program
+    return " ".join([program, *(word for word in sys.argv[1:2] if word.isalpha())])
