@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,9 @@ from ..graphs.context import RagContext
 from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import new_question, run
-from ..rerankers.fused import FusedSelector
+from ..rerankers.chains import rank_chains
+from ..rerankers.cut_selector import CutSelector
+from ..rerankers.cuts import Cut, fixed
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
 from ..tools.corpus import Corpus
@@ -58,7 +61,7 @@ class Agent:
     ) -> None:
         self.corpus = corpus
         self.budget = budget or Budget()
-        self._selector: Selector = selector or FusedSelector(corpus.encoder.count_tokens)
+        self._selector: Selector = selector or _default_selector(corpus)
         self._model = _chat_model(model, base_url)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
@@ -96,7 +99,7 @@ class Agent:
         chosen = settings or Settings.load()
         encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
         opened = Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server)
-        selector = FusedSelector(opened.encoder.count_tokens, chosen.cut)
+        selector = _default_selector(opened, chosen.cut)
         agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
         agent._closing.callback(opened.close)
         return agent
@@ -202,6 +205,10 @@ class Agent:
 
     async def _forget(self, thread: str) -> None:
         await (await self._open_threads()).delete(thread)
+
+
+def _default_selector(corpus: Corpus, cut: Cut = fixed(8)) -> Selector:
+    return CutSelector(partial(rank_chains, corpus.encoder), corpus.encoder.count_tokens, cut)
 
 
 def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> BaseChatModel | None:

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     device: str | None = Field(default=None, description="cpu, cuda …; none: CUDA when there is one")
     chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
     budget: Budget = Field(default=Budget())
-    passages: int = Field(default=6, ge=1, le=100, description="most passages the generator sees")
+    passages: int = Field(default=8, ge=1, le=100, description="most passages the generator sees")
 
     @classmethod
     def settings_customise_sources(

@@ -117,6 +117,8 @@ def in_one_line(error: BaseException) -> str:
         return one_line(str(error))
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(error.strerror + (f": {error.filename}" if error.filename else ""))
     first = str(error).strip().splitlines()[:1]
     return one_line(": ".join([type(error).__name__, *first]))
 

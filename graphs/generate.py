@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from langgraph.runtime import Runtime
 
 from ..tools import chat
-from ..tools.passage import Passage
+from ..tools.sentences import sentences
 from .citing import cite, numbered_citations
-from .context import RagContext, selected_passages, spent_on
+from .context import RagContext, selected_passages, spent_on, with_passages
 from .events import Sentence
-from .evidence import extract
+from .evidence import extract, read_selected
 from .prompts import GENERATE, UNKNOWN, numbered
 from .state import Draft, DraftSentence, RagState, RagUpdate, ready
 
@@ -34,8 +34,7 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         runtime.stream_writer(Sentence(text=texts[-1], citations=citations))
 
     if context.model is None:
-        subs = [(sub["id"], sub["question"]) for sub in ready(state["sub_questions"])]
-        for sentence in await asyncio.to_thread(extract, context.corpus.encoder, state["standalone"], subs, passages):
+        for sentence in await asyncio.to_thread(_extracted, state, context):
             say(sentence)
         draft["declined"] = not draft["sentences"]
         return {"draft": draft}
@@ -57,10 +56,15 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     return {"draft": draft, "spent": spent_on(replies)}
 
 
+def _extracted(state: RagState, context: RagContext) -> list[DraftSentence]:
+    encoder, selection = context.corpus.encoder, state["selection"]
+    candidates = with_passages(state["candidates"], context.corpus, state.get("filters"))
+    parts = [(sub["id"], read_selected(encoder, sub["question"], candidates, selection)) for sub in ready(state["sub_questions"])]
+    return extract(read_selected(encoder, state["standalone"], candidates, selection), parts)
+
+
 async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
     """Joins streamed pieces into whole sentences, a trailing "[2]" included; passes the final Reply on."""
-    from ..tools.sentences import sentences
-
     text = ""
     async for piece in pieces:
         if isinstance(piece, chat.Reply):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from .answer import Query, Verdict
-from .context import RagContext, selected_passages
+from .context import RagContext, with_passages
 from .events import Judged
-from .evidence import Evidence, weigh
+from .evidence import read_selected, weigh
 from .state import RagState, RagUpdate, ready, same_query
 
 ENOUGH = 0.5
@@ -35,8 +35,8 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         queries = [Query(query=sub["question"], reason="next_hop", sub_question=sub["id"]) for sub in waiting]
         return Verdict(kind="look", why="a sub-question became ready", queries=queries)
 
-    _, passages = selected_passages(state["selection"], corpus, filters)
-    evidence = weigh(corpus.encoder, state["standalone"], passages) if passages else Evidence.none(state["standalone"])
+    chains = read_selected(corpus.encoder, state["standalone"], with_passages(state["candidates"], corpus, filters), state["selection"])
+    evidence = weigh(state["standalone"], chains)
     declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
     enough = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     if evidence.answerable >= enough and not declined:

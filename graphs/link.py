@@ -1,21 +1,41 @@
-"""link: adds the passages that the question or the first hits *name*. This finds the second hop without a chat model."""
+"""link: adds the passages that the question or the first hits *name*. This finds the next hop without a chat model.
+
+Twice: first from what was searched, then from the passages whose sentences now come closest to the question, so that a chain of three hops is
+followed as well.
+"""
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from ..rerankers.chains import read_chains
+from ..tools.candidate import Candidate, fuse
 from ..tools.search import link as link_named
 from .context import RagContext, with_passages
 from .events import Linked
 from .state import RagState, RagUpdate
 
+_SECOND_FROM = 10
+"""So many of the closest passages name more, and so many more are added."""
+
 
 def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone` and `candidates`; adds to `candidates`."""
-    corpus, filters = runtime.context.corpus, state.get("filters")
+    corpus, filters, question = runtime.context.corpus, state.get("filters"), state["standalone"]
     found = with_passages(state["candidates"], corpus, filters)
+    if not found:
+        runtime.stream_writer(Linked(names=[]))
+        return {}
+    first = link_named(corpus, question, found, filters=filters)
+    both = fuse([found, first])
+    second = link_named(corpus, question, _closest(runtime.context, question, both), n=_SECOND_FROM, filters=filters)
     known = {candidate.passage_id for candidate in found}
-    linked = link_named(corpus, state["standalone"], found, filters=filters)
-    new = corpus.get([candidate.passage_id for candidate in linked if candidate.passage_id not in known], filters)
+    new = [c.passage for c in fuse([first, second]) if c.passage_id not in known and c.passage is not None]
     runtime.stream_writer(Linked(names=list(dict.fromkeys(passage.title or passage.source for passage in new))))
-    return {"candidates": [candidate.to_state() for candidate in linked]}
+    return {"candidates": [candidate.to_state() for candidate in (*first, *second)]}
+
+
+def _closest(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
+    by_id = {candidate.passage_id: candidate for candidate in candidates}
+    ends = dict.fromkeys(chain.last.passage.id for chain in read_chains(context.corpus.encoder, question, candidates))
+    return [by_id[id] for id in list(ends)[:_SECOND_FROM]]

@@ -18,7 +18,7 @@ from .context import RagContext, spent_on
 from .events import Planned
 from .planner import plan_embedded
 from .prompts import PLAN
-from .state import RagState, RagUpdate, SubQuestionState
+from .state import RagState, RagUpdate, SubQuestionState, same_query
 
 _REFERENCE = re.compile(r"#(\d+)")
 
@@ -62,10 +62,16 @@ async def plan(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 
 
 def _as_state(made: Plan) -> list[SubQuestionState]:
-    """A plan of one sub-question is the question itself: left whole."""
-    if len(made.sub_questions) < 2:
-        return []
-    return [
-        {"id": n, "question": sub.question.strip(), "depends_on": sorted({int(r) for r in _REFERENCE.findall(sub.question)}), "answer": None}
-        for n, sub in enumerate(made.sub_questions, 1)
-    ]
+    """Numbered anew without repetitions, which small models love. A plan of one sub-question is the question itself: left whole."""
+    numbers: dict[str, int] = {}
+    new_number: dict[str, int] = {}
+    subs: list[SubQuestionState] = []
+    for old, sub in enumerate(made.sub_questions, 1):
+        text = _REFERENCE.sub(lambda found: f"#{new_number[found[1]]}", sub.question.strip())
+        key = same_query(text)
+        if key not in numbers:
+            numbers[key] = len(subs) + 1
+            references = sorted({int(number) for number in _REFERENCE.findall(text)})
+            subs.append({"id": numbers[key], "question": text, "depends_on": references, "answer": None})
+        new_number[str(old)] = numbers[key]
+    return subs if len(subs) > 1 else []

@@ -6,14 +6,13 @@ import asyncio
 
 from langgraph.runtime import Runtime
 
+from ..rerankers.chains import read_chains
 from ..tools import chat
 from ..tools.candidate import Candidate
 from ..tools.names import mentions, name_key
-from ..tools.passage import Passage
 from .answer import SubQuestion
 from .context import RagContext, spent_on, with_passages
 from .events import Resolved
-from .evidence import read_sentences
 from .prompts import RESOLVE, UNKNOWN, numbered
 from .state import RagState, RagUpdate, SubQuestionState, ready, same_query
 
@@ -42,32 +41,33 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 
 
 async def _answer(sub: SubQuestionState, candidates: list[Candidate], state: RagState, context: RagContext) -> tuple[str | None, list[chat.Reply]]:
-    passages = _best_for(sub["question"], candidates)
-    if not passages:
+    own = _best_for(sub["question"], candidates)
+    if not own:
         return None, []
     if context.model is None or context.exhausted(state["spent"]):
-        return await asyncio.to_thread(best_name, sub["question"], passages, context), []
-    prompt = numbered([(passage.title, passage.text) for passage in passages], sub["question"])
+        return await asyncio.to_thread(best_name, sub["question"], own, context), []
+    prompt = numbered([(c.passage.title, c.passage.text) for c in own if c.passage], sub["question"])
     reply = await chat.ask(context.model, RESOLVE, prompt, timeout=context.time_left())
     answer = reply.text.strip().split("\n")[0].strip(" .\"'")
     usable = reply.error is None and answer and UNKNOWN not in answer and len(answer) <= 200
-    return (answer if usable else await asyncio.to_thread(best_name, sub["question"], passages, context)), [reply]
+    return (answer if usable else await asyncio.to_thread(best_name, sub["question"], own, context)), [reply]
 
 
-def _best_for(question: str, candidates: list[Candidate]) -> list[Passage]:
-    own = [(min(hit.rank for hit in c.hits if same_query(hit.query) == same_query(question)), c) for c in candidates
-           if any(same_query(hit.query) == same_query(question) for hit in c.hits)]
-    return [c.passage for _, c in sorted(own, key=lambda pair: pair[0])[:_PASSAGES] if c.passage is not None]
+def _best_for(question: str, candidates: list[Candidate]) -> list[Candidate]:
+    """What was found for the sub-question itself, best first."""
+    key = same_query(question)
+    own = [(min(ranks), c) for c in candidates if (ranks := [hit.rank for hit in c.hits if same_query(hit.query) == key])]
+    return [c for _, c in sorted(own, key=lambda pair: pair[0])[:_PASSAGES]]
 
 
-def best_name(question: str, passages: list[Passage], context: RagContext) -> str | None:
+def best_name(question: str, candidates: list[Candidate], context: RagContext) -> str | None:
     """The name that the best sentence brings up: one the corpus knows if there is one, else the first that the question does not hold."""
-    read = read_sentences(context.corpus.encoder, [question], passages)
-    if not read:
+    chains = read_chains(context.corpus.encoder, question, candidates)
+    if not chains:
         return None
-    best = read[0]
+    best = chains[0].last.text
     asked = name_key(question)
-    found = [(key, best.text[start:end]) for key, start, end in mentions(best.text) if key not in asked]
+    found = [(key, best[start:end]) for key, start, end in mentions(best) if key not in asked]
     known = {key for key, _, kind in context.corpus.named([key for key, _ in found]) if kind != "heading"}
     longest = sorted((pair for pair in found if pair[0] in known), key=lambda pair: -len(pair[0])) or found
     return longest[0][1] if longest else None

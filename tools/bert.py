@@ -9,15 +9,17 @@ Deviation: no dropout, no pooler.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """`count` neighbouring sequences of `length` tokens each."""
 
     count: int
@@ -33,8 +35,8 @@ def pack(sequences: Sequence[Sequence[int]], device: torch.device | str = "cpu")
 
 def unpack(packed: Tensor, runs: Sequence[Run]) -> Iterator[Tensor]:
     """The packed rows [tokens, …] of each run as [count, length, …], without a copy."""
-    for run, rows in zip(runs, packed.split([run.count * run.length for run in runs]), strict=True):
-        yield rows.unflatten(0, run)
+    for run, rows in zip(runs, torch.split(packed, [run.count * run.length for run in runs]), strict=True):
+        yield torch.unflatten(rows, 0, (run.count, run.length))
 
 
 class Bert(nn.Module):
@@ -43,9 +45,9 @@ class Bert(nn.Module):
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
         width, eps = config["hidden_size"], config.get("layer_norm_eps", 1e-12)
-        self.words = nn.Embedding(config["vocab_size"], width)
-        self.positions = nn.Embedding(config["max_position_embeddings"], width)
-        self.segments = nn.Embedding(config["type_vocab_size"], width)
+        self.words = nn.Parameter(torch.empty(config["vocab_size"], width))  # nn.Embedding would import half of torch to fill them
+        self.positions = nn.Parameter(torch.empty(config["max_position_embeddings"], width))
+        self.segments = nn.Parameter(torch.empty(config["type_vocab_size"], width))
         self.norm = nn.LayerNorm(width, eps)
         self.layers = nn.ModuleList(
             Layer(width, config["num_attention_heads"], config["intermediate_size"], eps) for _ in range(config["num_hidden_layers"])
@@ -54,8 +56,8 @@ class Bert(nn.Module):
     def forward(self, tokens: Tensor, runs: Sequence[Run], segments: Tensor | None = None) -> Tensor:
         """Last hidden states [tokens, width] of `pack`ed sequences; segments [tokens] are 0 for the first text of a pair, 1 for the second."""
         positions = torch.cat([torch.arange(run.length, device=tokens.device).repeat(run.count) for run in runs])
-        segment = self.segments.weight[0] if segments is None else self.segments(segments)
-        states: Tensor = self.norm(self.words(tokens) + segment + self.positions(positions))
+        segment = self.segments[0] if segments is None else F.embedding(segments, self.segments)
+        states: Tensor = self.norm(F.embedding(tokens, self.words) + segment + F.embedding(positions, self.positions))
         for layer in self.layers:
             states = layer(states, runs)
         return states
@@ -76,7 +78,8 @@ class Bert(nn.Module):
         with torch.device("meta"):  # no time spent on random weights
             model = cls(config)
         weights = {name.removeprefix("bert."): weight for name, weight in weights.items()}
-        state = {ours: torch.cat([weights[name] for name in theirs]) for ours, theirs in _names(len(model.layers))}
+        names = _names(len(model.layers))
+        state = {ours: torch.cat([weights[name] for name in theirs]) if len(theirs) > 1 else weights[theirs[0]] for ours, theirs in names}
         model.load_state_dict(state, assign=True)
         return model.requires_grad_(False).eval()
 
@@ -102,15 +105,15 @@ class Layer(nn.Module):
 
     def _attend(self, qkv: Tensor) -> Tensor:
         """[count, length, 3 * width] to [count * length, width]: every token sees its own sequence."""
-        query, key, value = qkv.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [count, heads, length, width / heads]
+        query, key, value = torch.unflatten(qkv, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [count, heads, length, width / heads]
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 def _names(layers: int) -> Iterator[tuple[str, list[str]]]:
     """Each of our parameters with those of BertModel that it joins (query, key and value lie in one matrix here)."""
-    yield "words.weight", ["embeddings.word_embeddings.weight"]
-    yield "positions.weight", ["embeddings.position_embeddings.weight"]
-    yield "segments.weight", ["embeddings.token_type_embeddings.weight"]
+    yield "words", ["embeddings.word_embeddings.weight"]
+    yield "positions", ["embeddings.position_embeddings.weight"]
+    yield "segments", ["embeddings.token_type_embeddings.weight"]
     for kind in ("weight", "bias"):
         yield f"norm.{kind}", [f"embeddings.LayerNorm.{kind}"]
         for i in range(layers):

@@ -259,6 +259,11 @@ class Corpus:
         with self._store.reading() as reading:
             return reading.named(names, filters)
 
+    def mentioning(self, phrases: Sequence[str], n: int, filters: Filter | None = None) -> list[tuple[str, str]]:
+        """Passages whose title, headings or text hold one of the `phrases` word for word: (phrase, passage id), at most n a phrase, unranked."""
+        with self._store.reading() as reading:
+            return reading.mentioning(phrases, n, filters) if n > 0 else []
+
     def similarity(self, query_vector: NDArray[np.float32], ids: Sequence[str]) -> dict[str, float]:
         """Cosine between `query_vector` [dimension] and the stored vectors of `ids`; missing ids are left out."""
         vector = self._unit(query_vector)

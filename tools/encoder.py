@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,15 +23,16 @@ from .errors import PasselError, UsageError
 from .home import passel_home
 from .sentence_model import SentenceModel, best_device, load_model, read_json, read_pooling
 from .vector_cache import VectorCache
-from .weights import MINILM, MINILM_FILES, encoder_folder, minilm_folder, read_file, weight_files
+from .weights import MINILM, MINILM_FILES, encoder_folder, first_line, minilm_folder, read_file, weight_files
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BATCH_TOKENS = 4096
-"""On the CPU more is no faster; 4096 keep a MiniLM worker below 60 MB."""
+"""On the CPU more is no faster; 4096 take some 60 MB a MiniLM worker."""
 CUDA_BATCH_TOKENS = 65_536
-_CACHED_AT_ONCE = 1024
+_SLAB = 4096
+_LEARNED_AT_ONCE = 1024
 _OFFSET_OF_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 """Architectures whose positions begin at 2: max_position_embeddings counts two that no token has."""
 
@@ -47,13 +49,13 @@ class Encoder:
         self.max_tokens = 256 if embedded else _max_tokens(folder, config)
         """Longer texts are cut at this many tokens for `encode`, special tokens included (256 for MiniLM)."""
         self.pooling = "mean" if embedded else read_pooling(folder)
-        self._folder, self._config, self._embedded, self._device, self._cache_folder = folder, config, embedded, device, cache
+        self._folder, self._config, self._embedded, self._chosen_device, self._cache_folder = folder, config, embedded, device, cache
         self._lock = threading.RLock()
         self._model: SentenceModel | None = None
 
     @classmethod
     def load(cls, name: str | None = None, *, device: str | None = None, cache: Path | Literal[False] | None = None) -> Encoder:
-        """The embedded MiniLM (None), or a Hugging Face encoder by hub name or local folder.
+        """The embedded MiniLM (None, or its name), or any Hugging Face encoder by hub name or local folder.
 
         Takes milliseconds: the tokenizer, torch and the weights are each loaded at the first call that needs them.
         device: "cpu", "cuda", "cuda:1" …; None = CUDA when there is one.
@@ -63,6 +65,8 @@ class Encoder:
         """
         if device is not None and not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
             raise UsageError(f"unknown device {device!r}", 'Name "cpu", "cuda", "cuda:0" or "mps".')
+        if name is not None and name.removeprefix("sentence-transformers/") == MINILM and not Path(name).exists():
+            name = None
         folder = minilm_folder() if name is None else encoder_folder(name)
         where = None if cache is False else cache or passel_home() / "cache" / "vectors"
         return cls(name or MINILM, folder, embedded=name is None, device=device, cache=where)
@@ -82,6 +86,11 @@ class Encoder:
                     whole.update(hashlib.file_digest(content, "sha256").digest())
         return whole.hexdigest()
 
+    @cached_property
+    def device(self) -> str:
+        """Where the model runs: what was given to `load`, else "cuda" where there is one, else "cpu". Imports torch."""
+        return self._chosen_device or best_device()
+
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
         """Unit vectors float32 [len(texts), dimension], in the order of the texts. Any string is legal, an empty one too.
 
@@ -92,34 +101,11 @@ class Encoder:
         for place, text in enumerate(texts):
             places.setdefault(_clean(text), []).append(place)
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-
-        def put(text: str, vector: NDArray[np.float32]) -> None:
-            vectors[places[text]] = vector
-            if progress is not None:
-                progress(len(places[text]))
-
-        cache = self._cache
-        keys = {text: hashlib.sha256(text.encode()).digest() for text in places} if cache else {}
-        known = cache.get(list(keys.values())) if cache else {}
-        fresh: dict[bytes, NDArray[np.float16]] = {}
-        missing = []
-        for text in places:
-            if cache and (stored := known.get(keys[text])) is not None:
-                put(text, _unit(stored))
-            else:
-                missing.append(text)
-        try:
-            for text, vector in self._compute(missing):
-                if cache:
-                    fresh[keys[text]] = vector.astype(np.float16)
-                    vector = _unit(fresh[keys[text]])
-                    if len(fresh) >= _CACHED_AT_ONCE:
-                        cache.put(fresh)
-                        fresh = {}
-                put(text, vector)
-        finally:
-            if cache:
-                cache.put(fresh)  # what is done is kept, whatever stopped the rest
+        with closing(self._remember(list(places), self._cache) if self._cache else self._compute(list(places))) as done:
+            for text, vector in done:
+                vectors[places[text]] = vector
+                if progress is not None:
+                    progress(len(places[text]))
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -131,26 +117,41 @@ class Encoder:
         offsets: list[tuple[int, int]] = self._counter.encode(_clean(text), add_special_tokens=False).offsets
         return offsets
 
-    def _compute(self, texts: Sequence[str]) -> Any:
-        """(text, vector float32) of each text, longest first."""
-        if not texts:
-            return
-        ids = self._ids(texts)
-        model = self._sentence_model()
-        lengths = [len(tokens) for tokens in ids]
+    def _remember(self, texts: Sequence[str], cache: VectorCache) -> Generator[tuple[str, NDArray[np.float32]], None, None]:
+        """`_compute` for the texts that the cache does not know, which then learns them."""
+        keys = {text: hashlib.sha256(text.encode()).digest() for text in texts}
+        known = cache.get(list(keys.values()))
+        yield from ((text, _unit(known[key])) for text, key in keys.items() if key in known)
+        learned: dict[bytes, NDArray[np.float16]] = {}
+        try:
+            for text, vector in self._compute([text for text, key in keys.items() if key not in known]):
+                learned[keys[text]] = half = vector.astype(np.float16)
+                yield text, _unit(half)
+                if len(learned) >= _LEARNED_AT_ONCE:
+                    cache.put(learned)
+                    learned = {}
+        finally:
+            cache.put(learned)  # what is done is kept, whatever stops the rest
 
-        def work(batch: list[int]) -> NDArray[np.float32]:
-            rows: NDArray[np.float32] = model([ids[i] for i in batch]).numpy()
-            return rows
+    def _compute(self, texts: Sequence[str]) -> Generator[tuple[str, NDArray[np.float32]], None, None]:
+        """(text, vector [dimension]) of each text; longest first within each slab, which bounds the memory that tokens take."""
+        for start in range(0, len(texts), _SLAB):
+            slab = texts[start : start + _SLAB]
+            ids = self._ids(slab)
+            model = self._sentence_model()
+            lengths = [len(tokens) for tokens in ids]
 
-        if self._on_cpu:
-            each = min(BATCH_TOKENS, -(-sum(lengths) // workers()))  # something for every core
-            done = on_every_core(work, by_length(lengths, each))
-        else:
-            done = ((batch, work(batch)) for batch in by_length(lengths, CUDA_BATCH_TOKENS))
-        for batch, rows in done:
-            for i, row in zip(batch, rows, strict=True):
-                yield texts[i], row
+            def work(batch: list[int], ids: list[list[int]] = ids, model: SentenceModel = model) -> NDArray[np.float32]:
+                return model([ids[i] for i in batch]).numpy()
+
+            if self.device == "cpu":
+                each = min(BATCH_TOKENS, -(-sum(lengths) // workers()))  # something for every core
+                done = on_every_core(work, by_length(lengths, each))
+            else:
+                done = ((batch, work(batch)) for batch in by_length(lengths, CUDA_BATCH_TOKENS))
+            for batch, rows in done:
+                for i, row in zip(batch, rows, strict=True):
+                    yield slab[i], row
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, at most max_tokens. Tokenises no more of a long text than it takes to fill them."""
@@ -173,15 +174,10 @@ class Encoder:
     def _sentence_model(self) -> SentenceModel:
         with self._lock:
             if self._model is None:
-                self._device = self._device or best_device()
                 self._model = load_model(
-                    self._folder, self._config, self.pooling, device=self._device, embedded=self._embedded, tokenise=lambda text: self._ids([text])[0]
+                    self._folder, self._config, self.pooling, device=self.device, embedded=self._embedded, tokenise=lambda text: self._ids([text])[0]
                 )
             return self._model
-
-    @property
-    def _on_cpu(self) -> bool:
-        return self._device == "cpu"
 
     @cached_property
     def _cache(self) -> VectorCache | None:
@@ -204,7 +200,10 @@ class Encoder:
         file = self._folder / "tokenizer.json"
         if self._embedded or file.is_file():
             content = read_file(file, MINILM_FILES["tokenizer.json"] if self._embedded else None)
-            tokenizer = Tokenizer.from_buffer(content)
+            try:
+                tokenizer = Tokenizer.from_buffer(content)
+            except ValueError as error:
+                raise PasselError(f"{file} is no tokenizer: {first_line(error)}", "Fetch or save the model again.") from error
         else:
             tokenizer = _converted(self._folder)
         tokenizer.no_truncation()
@@ -230,9 +229,10 @@ def _converted(folder: Path) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+        converted: Tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
     except (OSError, ValueError, AttributeError, ImportError) as error:
-        raise PasselError(f"the encoder in {folder} has no fast tokenizer: {str(error).splitlines()[0]}", "Name one with a tokenizer.json.") from error
+        raise PasselError(f"the encoder in {folder} has no fast tokenizer: {first_line(error)}", "Name one with a tokenizer.json.") from error
+    return converted
 
 
 def _read_config(folder: Path, embedded: bool) -> dict[str, Any]:
@@ -253,10 +253,10 @@ def _dimension(folder: Path, config: dict[str, Any]) -> int:
 
 def _max_tokens(folder: Path, config: dict[str, Any]) -> int:
     """sentence-transformers' own limit where it is given, else the smaller of the tokenizer's and the model's."""
-    own = (read_json(folder / "sentence_bert_config.json") or {}).get("max_seq_length")
-    if isinstance(own, int):
-        return own
-    positions = config.get("max_position_embeddings", 512)
+    positions = int(config.get("max_position_embeddings") or 512)
     if config.get("model_type") in _OFFSET_OF_POSITIONS:
         positions -= 2
+    own = (read_json(folder / "sentence_bert_config.json") or {}).get("max_seq_length")
+    if isinstance(own, int):
+        return min(own, positions)
     return min(positions, int((read_json(folder / "tokenizer_config.json") or {}).get("model_max_length") or positions))

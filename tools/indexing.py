@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ BATCH = 256
 """Passages that are encoded and committed together (a document is never divided)."""
 BATCH_CHARACTERS = 4_000_000
 """Of the documents in one batch."""
+FORGOTTEN = 20_000
+"""Deletions that are remembered, for the index that has yet to follow, before they are forgotten."""
 PUBLISH_EVERY = 10_000
 """Passages after which a long run publishes the vector index: readers search newer ones exactly, which grows slow."""
 
@@ -101,6 +104,7 @@ class Run:
         self._added = self._unchanged = self._updated = self._removed = 0
         self._refused: list[Refusal] = []
         self._claimed: dict[str, str] = {}  # source -> origin of everything seen in this run
+        self._files: dict[str, str] = {}  # origin -> source, where a file is one document
 
     # ---- files ----
 
@@ -116,10 +120,11 @@ class Run:
             for item in load_paths([path], known=partial(self._is_known, path)):
                 self._take_item(path, item)
         self._commit()
-        for source in list(self._vanished(paths)):
+        for source in sorted(set(self._vanished(paths))):
             self._batch.removed.append(source)
             if self._batch.full:
                 self._commit()
+        self._commit()
 
     def _take_item(self, root: Path, item: Document | Unchanged | Refusal) -> None:
         from .loaders import Document, Refusal
@@ -130,17 +135,20 @@ class Run:
             return self._tell(item.path)
         source = self._place(root, item.source, item.origin, item.sha256)
         if source is None:
-            owner = self._owner(item.source) or "a document that was given in memory"
-            self._refused.append(Refusal(item.origin, f"its name {item.source!r} is taken by {owner}", item.origin, item.source))
+            other = self._owner(item.source) or "a document that was given in memory"
+            self._refused.append(Refusal(item.origin, f"its name {item.source!r} is taken by {other}", item.origin, item.source))
             return self._tell(item.source)
         if self._claimed.get(source) == item.origin:  # the paths overlap
             return self._tell(source)
+        owner = self._owner(source)
         self._claimed[source] = item.origin
+        if not _is_records(item.origin):
+            self._files[item.origin] = source
         if isinstance(item, Document):
             self.take(replace(item, source=source))
         else:
             self._unchanged += 1
-            if self._owner(source) != item.origin:
+            if owner != item.origin:
                 self._batch.moved.append((source, item.origin))
         return self._tell(source)
 
@@ -164,7 +172,9 @@ class Run:
         A file that was indexed before keeps its id. A new one whose relative path is another file's gets the folder's name before it; the id of a
         record in a jsonl file is its own affair.
         """
-        is_record = origin.lower().endswith(".jsonl")
+        is_record = _is_records(origin)
+        if origin in self._files:
+            return self._files[origin]
         with self._store.reading() as reading:
             if not is_record and (known := reading.sources_from(origin, limit=1)):
                 return known[0]
@@ -287,6 +297,11 @@ class Run:
                 writing.merge_lexical()
         chroma = self._publish()
         with self._store.reading() as reading:
+            seq, forget = reading.seq, reading.count_deletions() >= FORGOTTEN
+        if forget:
+            with self._store.writing() as writing:
+                writing.forget_deletions(seq)
+        with self._store.reading() as reading:
             return IndexReport(
                 added=self._added,
                 unchanged=self._unchanged,
@@ -300,6 +315,11 @@ class Run:
             )
 
 
+def _is_records(origin: str) -> bool:
+    """Whether the file holds a document in each line."""
+    return origin.lower().endswith(".jsonl")
+
+
 def _hash(document: Document) -> str:
     content = json.dumps([document.title, document.text, dump_metadata(document.metadata), document.pages])
     return hashlib.sha256(content.encode()).hexdigest()
@@ -307,10 +327,9 @@ def _hash(document: Document) -> str:
 
 def _fault(document: Document) -> str:
     """Why a document cannot be stored; "" where it can."""
-    try:
-        dump_metadata(document.metadata)
-    except (TypeError, ValueError):
-        return "its metadata holds something else than text, finite numbers and true or false"
+    for value in document.metadata.values():
+        if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+            return "its metadata holds something else than text, finite numbers, true and false"
     try:
         "".join((document.source, document.title, document.text, document.origin, *document.metadata, *map(str, document.metadata.values()))).encode()
     except UnicodeEncodeError:

@@ -35,6 +35,11 @@ _BATCH = 512
 """Prompt tokens between two looks at whether the caller is still there."""
 
 
+def _cores_but_one() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
 class LocalChatModel(BaseChatModel):
     """Made from a path; the weights are read at the first call, once per process, and shared by all models of that path.
 
@@ -53,9 +58,9 @@ class LocalChatModel(BaseChatModel):
     stop: list[str] = Field(default_factory=list)
     n_ctx: int = Field(default=8192, ge=256)
     """Tokens of prompt and answer together; llama.cpp caps it at what the model was trained with. Memory grows with it."""
-    threads: int = Field(default_factory=lambda: _cores_but_one(), ge=1)
-    """llama.cpp's threads wait for each other at every step: where another process takes one of their cores, all slow down (measured: 93 tokens/s with
-    two threads on two idle cores, 46 with one, but 3 with two where one core is busy)."""
+    threads: int = Field(default_factory=_cores_but_one, ge=1)
+    """llama.cpp's threads wait for each other at every step, so one core taken by another process slows all. Measured on two cores, SmolLM2-135M:
+    two threads make 93 tokens/s where nothing else runs, but 1 to 9 where other processes compute; one thread then still makes 18 to 46."""
     seed: int = 0
 
     @field_validator("path", mode="before")
@@ -204,11 +209,6 @@ _Item = dict[str, Any] | Exception | None
 """What the worker thread hands over: a chunk of llama.cpp's server, a failure, or None at the end."""
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 _REPORT = "Try another model file."
-
-
-def _cores_but_one() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
 
 
 def _clean(text: str) -> str:

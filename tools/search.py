@@ -36,14 +36,15 @@ FOUND = 30
 LINKED = 20
 """Passages that `link` adds to those found: 50 candidates in all."""
 ASKED = 4
-ORDER = lambda first, asked: list(dict.fromkeys([*first, *asked]))
-NAMING = 10
+HOP = 0
+HOPSHARE = False
+NAMING = 6
 """So many of the found passages are read for names of documents,"""
 SHARING = 3
 """and so many for names that other passages mention too."""
-SHARED_BY = 10
+SHARED_BY = 15
 """A name that more passages mention links nothing with nothing."""
-PER_NAME = 3
+PER_NAME = 4
 """A name that many passages carry leads to so many of them, those closest to the question."""
 COMMON_HEADING = 8
 """A heading that more passages carry is no name."""
@@ -100,6 +101,14 @@ def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = 
 
     places = {candidate.passage_id: place for place, candidate in enumerate(found)}
     order = _keep_closest(links, cosines, places)
+    if HOP:
+        further = {p.id: p.text for p in corpus.get([id_ for id_ in order if id_ not in texts][:HOP], filters)}
+        texts |= further
+        more = {id_: mentions(text) for id_, text in further.items()}
+        _follow_names(corpus, links, more, filters, len(named))
+        if HOPSHARE: _follow_shared_names(corpus, links, texts, more, {key for key, _, _ in asked}, filters)
+        cosines = corpus.similarity(vector, list(links))
+        order = _keep_closest(links, cosines, places)
 
     kept: list[str] = []
     new = 0
@@ -163,12 +172,12 @@ def _first_texts(
     asked = sorted(cosines, key=lambda id_: (-cosines[id_], id_))[:ASKED]
     first = [candidate.passage_id for candidate in found[:NAMING]]
     known = {candidate.passage_id: candidate.passage for candidate in found[:NAMING] if candidate.passage}
-    order = ORDER(first, asked)
+    order = list(dict.fromkeys([*first[:2], *asked, *first]))
     rest = {passage.id: passage for passage in corpus.get([id_ for id_ in order if id_ not in known], filters)}
     return {id_: passage.text for id_ in order if (passage := known.get(id_) or rest.get(id_))}
 
 
-def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None) -> None:
+def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None, after: int = 0) -> None:
     """Link the passages that carry a name which stands in one of the texts; `named`: the mentions of each text by passage id, "" is the question."""
     carriers: dict[str, list[str]] = {}
     for key, id_, kind in corpus.named(list({mention[0] for found in named.values() for mention in found}), filters):
@@ -187,7 +196,7 @@ def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, S
                 if not via:
                     one.asked, one.carriers = True, len(carriers[key])
                 elif one.named == _NEVER:
-                    one.named = rank
+                    one.named = after + rank
                     if not one.asked:
                         one.carriers, one.via, one.place = len(carriers[key]), via, start
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import PasselError
-from .weights import MINILM_FILES, read_file, weight_files
+from .weights import MINILM_FILES, first_line, read_file, weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,9 @@ LEAST_COSINE = 0.999
 _TRIAL = ("The lighthouse was built in 1911 by two brothers.", "Who wrote it?", "a", "Prices fell by 3.5% in May; exports, however, rose again. " * 4)
 
 
-def load_model(folder: Path, config: Mapping[str, Any], pooling: str, *, device: str, embedded: bool, tokenise: Callable[[str], list[int]]) -> SentenceModel:
+def load_model(
+    folder: Path, config: Mapping[str, Any], pooling: str, *, device: str, embedded: bool, tokenise: Callable[[str], list[int]]
+) -> SentenceModel:
     """Reads the weights. Raises PasselError where they are not the embedded model's own, or do not make a model."""
     import torch
 
@@ -36,7 +38,11 @@ def load_model(folder: Path, config: Mapping[str, Any], pooling: str, *, device:
 
     fast = fast_dtype(device)
     ours = Bert.understands(config) and len(weight_files(folder)) == 1  # transformers joins weights in several files
-    exact = (_read_bert(folder, config, embedded) if ours else _read_any(folder, config)).to(device)
+    exact = _read_bert(folder, config, embedded) if ours else _read_any(folder, config)
+    try:
+        exact = exact.to(device)
+    except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for CUDA
+        raise PasselError(f"cannot use the device {device}: {first_line(error)}", "Leave the device out, or name cpu.") from error
     if fast == torch.float32:
         return _sentence_model(exact, pooling)
     if embedded:
@@ -64,7 +70,7 @@ def fast_dtype(device: str) -> torch.dtype:
 
 
 def _cpu_computes_bf16() -> bool:
-    """Whether the CPU multiplies bf16 natively; elsewhere bf16 is emulated and slower than fp32. Known on Linux only (no other system tells simply)."""
+    """Whether the CPU multiplies bf16 natively: elsewhere bf16 is slower than fp32. Known on Linux only, no other system tells simply."""
     try:
         cpu = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -73,16 +79,19 @@ def _cpu_computes_bf16() -> bool:
 
 
 def _read_bert(folder: Path, config: Mapping[str, Any], embedded: bool) -> torch.nn.Module:
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     from .bert import Bert
 
     file = weight_files(folder)[0]
-    weights = load(read_file(file, MINILM_FILES[file.name] if embedded else None))
+    content = read_file(file, MINILM_FILES[file.name] if embedded else None)
     try:
-        return Bert.from_pretrained(config, {name: weight.float() for name, weight in weights.items() if weight.is_floating_point()})
-    except (KeyError, RuntimeError) as error:
-        raise PasselError(f"{file} does not fit its config.json: {str(error).splitlines()[0]}", "Save the model again, or name another.") from error
+        return Bert.from_pretrained(config, {name: weight.float() for name, weight in load(content).items() if weight.is_floating_point()})
+    except SafetensorError as error:
+        raise PasselError(f"{file} is no safetensors file: {error}", "Fetch or save the model again.") from error
+    except (KeyError, RuntimeError) as error:  # a weight that is not there, or of another shape
+        raise PasselError(f"{file} does not fit its config.json: {first_line(error)}", "Fetch or save the model again.") from error
 
 
 def _read_any(folder: Path, config: Mapping[str, Any]) -> torch.nn.Module:
@@ -94,7 +103,7 @@ def _read_any(folder: Path, config: Mapping[str, Any]) -> torch.nn.Module:
     try:
         model: torch.nn.Module = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise PasselError(f"cannot load the encoder in {folder}: {str(error).splitlines()[0]}", "Name an encoder that transformers' AutoModel loads.") from error
+        raise PasselError(f"cannot load the encoder in {folder}: {first_line(error)}", "Name one that transformers' AutoModel loads.") from error
     return model.requires_grad_(False).eval()
 
 
@@ -147,7 +156,7 @@ def read_pooling(folder: Path) -> str:
     modules = read_json(folder / "modules.json")
     kinds = [str(module["type"]).rpartition(".")[2] for module in modules] if isinstance(modules, list) else []
     if unknown := set(kinds) - {"Transformer", "Pooling", "Normalize"}:
-        raise PasselError(f"the encoder in {folder} has a module {unknown.pop()} that Passel does not compute", "Name one that is a transformer with pooling.")
+        raise PasselError(f"the encoder in {folder} has a module {min(unknown)}, which is not supported", "Name a transformer with pooling alone.")
     place = next((module["path"] for module, kind in zip(modules or [], kinds, strict=False) if kind == "Pooling"), "1_Pooling")
     config = read_json(folder / place / "config.json") or {}
     mode = config.get("pooling_mode") or [old for key, old in _OLD_MODES.items() if config.get(key)] or "mean"

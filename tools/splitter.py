@@ -54,9 +54,6 @@ class _Unit:
     """The price of a cut before it."""
     tokens: int = 0
 
-    def count(self, tokens: int) -> None:
-        self.tokens = max(1, tokens, -((self.start - self.end) // _WIDEST_TOKEN))
-
 
 @dataclass(slots=True)
 class _Section:
@@ -213,26 +210,29 @@ def _measure(document: Document, sections: Sequence[_Section], count_tokens: Cou
     heads = [" - ".join(part for part in (document.title, *section.headings) if part) for section in sections]
     distinct = list(dict.fromkeys(heads))
     units = [unit for section in sections for unit in section.units]
-    countable = [unit for unit in units if unit.end - unit.start <= max_tokens * _WIDEST_TOKEN]  # the others are too long whatever they hold
-    counts = count_tokens([*(f"{head}. " for head in distinct), *(text[unit.start : unit.end] for unit in countable)])
-    head_tokens = dict(zip(distinct, counts, strict=False))
-    for unit in units:
-        unit.count(0)
-    for unit, tokens in zip(countable, counts[len(distinct) :], strict=True):
-        unit.count(tokens)
+    counts = _count(text, units, count_tokens, max_tokens, [f"{head}. " for head in distinct])
+    taken = dict(zip(distinct, counts, strict=True))
     for section, head in zip(sections, heads, strict=True):
-        taken = _SPECIAL + (head_tokens[head] if head else 0)
-        section.room = max(min(_FLOOR, max_tokens), min(max_tokens, window - taken))
+        section.room = max(min(_FLOOR, max_tokens), min(max_tokens, window - _SPECIAL - (taken[head] if head else 0)))
 
     for cutter in (_groups_of_words, _atoms):
         pieces = {unit.start: cutter(text, unit) for section in sections for unit in section.units if unit.tokens > section.room}
         if not pieces:
             break
-        flat = [piece for row in pieces.values() for piece in row]
-        for piece, tokens in zip(flat, count_tokens([text[piece.start : piece.end] for piece in flat]), strict=True):
-            piece.count(tokens)
+        _count(text, [piece for row in pieces.values() for piece in row], count_tokens, max_tokens)
         for section in sections:
             section.units = [piece for unit in section.units for piece in pieces.get(unit.start, (unit,))]
+
+
+def _count(text: str, units: Sequence[_Unit], count_tokens: CountTokens, max_tokens: int, others: Sequence[str] = ()) -> list[int]:
+    """Set the tokens of the units, and return those of `others`, in one call. Units that have no room whatever they hold are not looked at."""
+    for unit in units:
+        unit.tokens = -((unit.start - unit.end) // _WIDEST_TOKEN)
+    short = [unit for unit in units if unit.tokens <= max_tokens]
+    counts = count_tokens([*others, *(text[unit.start : unit.end] for unit in short)])
+    for unit, tokens in zip(short, counts[len(others) :], strict=True):
+        unit.tokens = max(unit.tokens, tokens)
+    return counts[: len(others)]
 
 
 def _groups_of_words(text: str, unit: _Unit) -> list[_Unit]:

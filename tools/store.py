@@ -171,7 +171,8 @@ class Reading:
     def vectors_where(self, filters: Filter | None, *, limit: int = -1) -> Rows | None:
         """All that pass the filter; None where these are more than `limit`."""
         where, values = _where(filters)
-        rows = [row for (row,) in self._db.execute(f"SELECT p.rowid FROM passages p WHERE {where} LIMIT ?", (*values, limit + 1 if limit >= 0 else -1))]
+        most = limit + 1 if limit >= 0 else -1
+        rows = [row for (row,) in self._db.execute(f"SELECT p.rowid FROM passages p WHERE {where} LIMIT ?", (*values, most))]
         if 0 <= limit < len(rows):
             return None
         return _rows(self._db.execute(f"SELECT p.id, p.seq, p.vector FROM passages p WHERE p.rowid IN {_IDS}", (json.dumps(rows),)))
@@ -183,6 +184,9 @@ class Reading:
 
     def deleted_after(self, seq: int) -> list[str]:
         return [id_ for (id_,) in self._db.execute("SELECT DISTINCT id FROM deletions WHERE seq > ?", (seq,))]
+
+    def count_deletions(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM deletions").fetchone()[0])
 
     def count_after(self, seq: int) -> int:
         return int(self._db.execute("SELECT count(*) FROM passages WHERE seq > ?", (seq,)).fetchone()[0])
@@ -232,6 +236,12 @@ class Reading:
             (json.dumps(list(names)), *values),
         )
         return list(rows)
+
+    def mentioning(self, phrases: Sequence[str], n: int, filters: Filter | None = None) -> list[tuple[str, str]]:
+        """(phrase, passage id) of the passages that hold a phrase word for word: at most n for each phrase, by no particular rank."""
+        where, values = _where(filters)
+        query = f"SELECT p.id FROM passages_fts f CROSS JOIN passages p ON p.rowid = f.rowid WHERE passages_fts MATCH ? AND {where} LIMIT ?"
+        return [(phrase, id_) for phrase in phrases for (id_,) in self._db.execute(query, (_phrase(phrase), *values, n))]
 
 
 class Writing(Reading):
@@ -337,6 +347,9 @@ class Writing(Reading):
             self._db.executemany("INSERT INTO names (name, passage, kind) VALUES (?, ?, ?)", names)
 
 
+_left_behind: list[sqlite3.Connection] = []
+
+
 class Store:
     """The file, opened. Threads may share it: each call takes a connection of its own from the pool."""
 
@@ -434,7 +447,8 @@ class Store:
         if not file or file != self._file:
             raise PasselError(f"the corpus {self.path.parent.name!r} was deleted or made anew while it was open", "Open it again.")
         with self._lock:
-            if self._process != os.getpid():  # a forked child must not touch its parent's connections
+            if self._process != os.getpid():  # a forked child must not touch its parent's connections, nor close them
+                _left_behind.extend(self._idle)
                 self._idle, self._process = [], os.getpid()
             if self._idle:
                 return self._idle.pop()
@@ -510,5 +524,11 @@ def _terms(query: str) -> list[str]:
 
 
 def _any(terms: Sequence[str]) -> str:
-    """An FTS5 expression; terms hold letters and digits only, and quotes keep AND, OR, NOT and NEAR plain words."""
-    return " OR ".join(f'"{term}"' for term in terms)
+    """An FTS5 expression: one of the terms."""
+    return " OR ".join(map(_phrase, terms))
+
+
+def _phrase(text: str) -> str:
+    """Any text as an FTS5 phrase, in which AND, OR, NOT and NEAR are plain words; FTS5 reads it with the index's own tokenizer."""
+    plain = text.replace('"', " ").replace("\0", " ")
+    return f'"{plain}"'.encode("utf-8", "replace").decode()

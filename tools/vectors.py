@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 import uuid
 import zlib
@@ -33,8 +34,9 @@ from .store import Reading, Rows, Store
 
 log = logging.getLogger(__name__)
 
-HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 32, "batch_size": 100, "sync_threshold": 100}
-"""Chosen for recall@10 >= 0.98 against exact search. Rows that are not synced yet are indexed anew at each opening, hence the low threshold."""
+HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 32, "batch_size": 2, "sync_threshold": 2}
+"""Chosen for recall@10 >= 0.98 against exact search. Rows that are not synced yet are indexed anew at each opening, hence the low threshold:
+each call of `upsert` then ends with a sync."""
 KEPT = 3
 """Published versions that stay, so that a reader that has just chosen one still finds it."""
 REMOVED = 1_000
@@ -123,8 +125,11 @@ class Label:
 
     @staticmethod
     def checksums(folder: Path) -> dict[str, int]:
-        """Of the files under `folder` that stay as they are: readers touch Chroma's SQLite file, which guards itself."""
-        files = (file for file in folder.glob("*/*") if file.is_file())
+        """Of the graph's files in the version `folder`; none where it is so small that it was never synced.
+
+        Those stay as they are. Chroma's SQLite file is touched by each reader, and guards itself.
+        """
+        files = (file for metadata in folder.glob("*/index_metadata.pickle") for file in metadata.parent.iterdir())
         return {file.relative_to(folder).as_posix(): _crc32(file) for file in files}
 
 
@@ -181,7 +186,8 @@ class Versions:
 
     def _acquire(self) -> View | None:
         with self._lock:
-            if self._process != os.getpid():  # Chroma's threads do not live on in a forked child
+            if self._process != os.getpid():
+                _left_behind.append(self._newest)
                 self._newest, self._process = None, os.getpid()
             while True:
                 seq = next((seq for seq in self.published() if seq not in self._broken or self._broken[seq] != self._published_at(seq)), None)
@@ -207,22 +213,21 @@ class Versions:
         label = Label.read(folder)
         if label is None:
             raise IndexFailed("it has no label")
+        with _chroma():
+            if Label.checksums(folder) != label.files:
+                raise IndexFailed("its files are damaged")
+        view = View(seq, None, _open_folder(folder))
         try:
             with _chroma():
-                if Label.checksums(folder) != label.files:
-                    raise IndexFailed("its files are damaged")
-                client = _open_folder(folder)
-                view = View(seq, client.get_collection("passages", embedding_function=None), client)
-        finally:
-            if not (folder / "label.json").exists():  # removed meanwhile; the client has made it anew, empty
-                shutil.rmtree(folder, ignore_errors=True)
-        try:
+                view.collection = view.client.get_collection("passages", embedding_function=None)
             if view.count() != label.count:
                 raise IndexFailed(f"it holds {view.count()} passages instead of {label.count}")
             if label.count:
                 view.nearest(np.ones(self._dimension, np.float32), 1, None)  # loads the graph while the folder is surely there
-        except IndexFailed:
+        except BaseException:
             view.close()
+            if not (folder / "label.json").exists():  # removed meanwhile, and made anew, empty, by the client
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         return view
 
@@ -265,16 +270,19 @@ class Versions:
         """Publish a version of the reading's seq, continuing version `base` (0: from nothing). Raises IndexFailed."""
         folder, target = self._folder / f"tmp-{uuid.uuid4().hex}", self._folder / str(reading.seq)
         try:
-            with _chroma():
-                if base:
+            if base:
+                with _chroma():
                     _copy(self._folder / str(base), folder)
-                with closing(_open_folder(folder)) as client:
-                    collection = client.get_collection("passages", embedding_function=None) if base else _make_collection(client, "passages")
-                    removed = _bring_in_step(collection, reading, base, report)
-                    count = reading.count()
-                    if collection.count() != count:
-                        raise IndexFailed(f"it would hold {collection.count()} passages instead of {count}")
-                Label(count, label.removed + removed, Label.checksums(folder)).write(folder)
+            view = View(reading.seq, None, _open_folder(folder))
+            try:
+                with _chroma():
+                    client = view.client
+                    view.collection = client.get_collection("passages", embedding_function=None) if base else _make_collection(client, "passages")
+                removed = _bring_in_step(view, reading, base, report)
+            finally:
+                view.close()
+            with _chroma():
+                Label(reading.count(), label.removed + removed, Label.checksums(folder)).write(folder)
                 if target.exists():  # a broken one
                     shutil.rmtree(target)
                 os.rename(folder, target)
@@ -302,6 +310,7 @@ class Server:
         self._lock = threading.Lock()
         self._client: Any = None
         self._collection: Any = None
+        self._process = os.getpid()
 
     @contextmanager
     def view(self) -> Iterator[View | None]:
@@ -326,6 +335,9 @@ class Server:
         """The client. Raises PasselError where no server answers."""
         import chromadb
 
+        if self._process != os.getpid():
+            _left_behind.append((self._client, self._collection))
+            self._client, self._collection, self._process = None, None, os.getpid()
         if self._client is None:
             try:
                 with _chroma(), _clients:
@@ -355,17 +367,18 @@ class Server:
 
     def publish(self, report: Report | None = None) -> int:
         try:
-            with self._store.reading() as reading, _chroma():
-                state = json.loads(reading.value("server", "{}"))
-                collection, count = self._find(state), reading.count()
-                base = state["seq"] if collection is not None and state["seq"] >= int(reading.value("log_start")) else 0
-                if not (base and base == reading.seq and collection.count() == count):
-                    if base:
-                        _bring_in_step(collection, reading, base, report)
-                    if not base or collection.count() != count:
-                        collection = self._anew(reading, report)
-                    state = {"name": collection.name, "id": str(collection.id), "seq": reading.seq}
-                prefix = self._prefix(reading)
+            with self._store.reading() as reading, self.view() as view:
+                prefix, count = f"passel-{reading.value('id')}-", reading.count()
+                try:
+                    if view is None or view.seq < int(reading.value("log_start")):
+                        raise IndexFailed("there is none to continue")
+                    _bring_in_step(view, reading, view.seq, report)
+                except IndexFailed as error:  # beside the old collection, which readers ask until the manifest names this one
+                    log.info("a new collection for %s on %s: %s", self._store.path.parent, self._url, error)
+                    with _chroma():
+                        view = View(0, _make_collection(self._connected(), prefix + uuid.uuid4().hex[:8]), self._client)
+                    _bring_in_step(view, reading, 0, report)
+                state = {"name": view.collection.name, "id": str(view.collection.id), "seq": reading.seq}
             with self._store.writing() as writing:
                 writing.set("server", json.dumps(state))
             with _chroma():
@@ -375,17 +388,6 @@ class Server:
         except IndexFailed as error:
             raise PasselError(f"the Chroma server at {self._url} failed: {error}") from error
         return count
-
-    def _prefix(self, reading: Reading) -> str:
-        return f"passel-{reading.value('id')}-"
-
-    def _anew(self, reading: Reading, report: Report | None) -> Any:
-        """Beside the old collection, which readers ask until the manifest names this one."""
-        collection = _make_collection(self._connected(), self._prefix(reading) + uuid.uuid4().hex[:8])
-        _bring_in_step(collection, reading, 0, report)
-        if collection.count() != reading.count():
-            raise IndexFailed(f"its new collection holds {collection.count()} passages instead of {reading.count()}")
-        return collection
 
 
 # ---- what was written since ----
@@ -426,6 +428,20 @@ def nearest_rows(rows: Rows, vector: Vector, n: int) -> Found:
 
 # ---- Chroma ----
 
+_left_behind: list[Any] = []
+
+
+def _forked() -> None:
+    """A forked child has none of Chroma's threads. Asking, closing or even freeing a client of its parent's would wait for them forever."""
+    shared = sys.modules.get("chromadb.api.shared_system_client")
+    if shared is not None:
+        _left_behind.append(shared.SharedSystemClient._identifier_to_system)
+        shared.SharedSystemClient.clear_system_cache()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
 
 def _crc32(file: Path) -> int:
     value = 0
@@ -440,10 +456,12 @@ def _chroma() -> Iterator[None]:
     """Chroma fails with exceptions of many kinds (its own, sqlite3's, httpx's, ValueError, Rust panics): all become IndexFailed."""
     try:
         yield
-    except (IndexFailed, PasselError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (IndexFailed, PasselError):
         raise
-    except BaseException as error:  # a Rust panic is no Exception
-        raise IndexFailed(f"{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":  # Rust's, which is no Exception
+            raise IndexFailed(f"{type(error).__name__}: {error}") from error
+        raise
 
 
 def _settings() -> Any:
@@ -455,7 +473,7 @@ def _settings() -> Any:
 def _open_folder(folder: Path) -> Any:
     import chromadb
 
-    with _clients:
+    with _chroma(), _clients:
         return chromadb.PersistentClient(str(folder), settings=_settings())
 
 
@@ -470,22 +488,29 @@ def _copy(source: Path, target: Path) -> None:
         old.backup(new)
 
 
-def _bring_in_step(collection: Any, reading: Reading, base: int, report: Report | None) -> int:
-    """Apply to a collection that is in step with `base` what was committed since; returns how many rows were taken out of its graph."""
+def _bring_in_step(view: View, reading: Reading, base: int, report: Report | None) -> int:
+    """Apply to a collection that is in step with `base` what was committed since; returns how many rows were taken out of its graph.
+
+    Raises IndexFailed where it does not hold as many passages as the store then.
+    """
     gone = reading.deleted_after(base) if base else []
-    for start in range(0, len(gone), CHUNK):
-        collection.delete(ids=gone[start : start + CHUNK])
+    with _chroma():
+        for start in range(0, len(gone), CHUNK):
+            view.collection.delete(ids=gone[start : start + CHUNK])
     removed, done, total = len(gone), 0, reading.count_after(base)
     for ids, vectors, metadata in reading.changed_after(base, CHUNK):
-        if base:  # an upsert would mix the old metadata into the new
-            old = collection.get(ids=ids, include=[])["ids"]
+        with _chroma():
+            # An upsert would mix the old metadata into the new.
+            old = view.collection.get(ids=ids, include=[])["ids"] if base else []
             if old:
-                collection.delete(ids=old)
+                view.collection.delete(ids=old)
                 removed += len(old)
-        collection.upsert(ids=ids, embeddings=vectors, metadatas=[_filterable(one) for one in metadata])
+            view.collection.upsert(ids=ids, embeddings=vectors, metadatas=[_filterable(one) for one in metadata])
         done += len(ids)
         if report:
             report(done, total)
+    if view.count() != reading.count():
+        raise IndexFailed(f"it holds {view.count()} passages instead of {reading.count()}")
     return removed
 
 

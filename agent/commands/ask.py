@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +60,8 @@ def failed_answer(question: str, error: str) -> dict[str, Any]:
 
 
 def follow(events: Iterable[Event], *, trace: bool = False, quiet: bool = False) -> Answer:
-    """Shows a run while it goes on: its sentences as they come where stdout is a terminal, else the answer at its end; with `trace` the tree first.
+    """Shows a run while it goes on: its sentences as they come where stdout is a terminal, else the answer at its end;
+    with `trace` the tree, in which the answer stands, instead.
 
     quiet: nothing on stdout; the tree goes to stderr.
     """
@@ -90,16 +91,14 @@ def follow(events: Iterable[Event], *, trace: bool = False, quiet: bool = False)
         from ..trace import trace as tree_of
 
         terminal.say(tree_of(seen), error=quiet)
-        if not quiet:
-            terminal.say("")
     if not quiet:
-        show_answer(last.answer, said)
+        show_answer(last.answer, already=trace or " ".join(said) == last.answer.answer)
     return last.answer
 
 
-def show_answer(answer: Answer, said: Sequence[str] = ()) -> None:
-    """The answer and its citations. `said`: the sentences that stand on the terminal already."""
-    if answer.answer and " ".join(said) != answer.answer:
+def show_answer(answer: Answer, *, already: bool = False) -> None:
+    """The answer and its citations; the citations alone where its text is to be seen `already`."""
+    if answer.answer and not already:
         terminal.say(answer.answer)
     if answer.outcome == "partial":
         why = f": {answer.error}" if answer.error else ""

@@ -18,7 +18,7 @@ from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, Mo
 if TYPE_CHECKING:
     from ..agent import Agent
 
-_COMMANDS = "/trace on|off   show what happened    /forget   begin anew    /quit   leave (or Ctrl-D)"
+_COMMANDS = "/trace on|off  show what happened · /forget  begin anew · /quit  leave"
 
 
 def chat(

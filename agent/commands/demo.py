@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json as json_lines
+from dataclasses import replace
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 from .. import demo as bundled
 from .. import terminal
 from .ask import follow
-from .index import index_with_progress, what_happened
+from .index import progress_shown, what_happened
 from .options import JsonOption, open_corpus
 
 if TYPE_CHECKING:
     from ...graphs.answer import Answer
+    from ...tools.corpus import Corpus, IndexReport
     from ..agent import Agent
 
 QUESTIONS = ("demo-005", "demo-024", "demo-037", "demo-050")
@@ -47,14 +49,26 @@ def _demo(*, show: bool) -> list[Answer]:
     settings = Settings.load().model_copy(update={"corpus": str(corpora_folder() / "demo"), "model": None, "encoder": None, "chroma_server": None})
     with terminal.working("opening the corpus"):
         corpus = open_corpus(settings, create=True)
-    with corpus, as_file(files(bundled) / "articles") as articles:
-        report = index_with_progress(corpus, [articles])
+    with corpus:
+        report = add_articles(corpus)
         tell = terminal.say if show else terminal.note
         tell(f"Corpus demo, {report.passages:,} passages: {what_happened(report)} ({report.seconds:.1f} s)")
         from ..agent import Agent
 
         with Agent(corpus, budget=settings.budget) as agent:
             return [_ask(agent, id, question, show=show) for id, question in bundled_questions(QUESTIONS)]
+
+
+def add_articles(corpus: Corpus) -> IndexReport:
+    """Brings the corpus in step with the bundled articles, wherever this package is installed now."""
+    from ...tools.loaders import Document, load_paths
+
+    with as_file(files(bundled) / "articles") as folder:
+        articles = [replace(article, origin="") for article in load_paths([folder]) if isinstance(article, Document)]
+    for source in set(corpus.sources()) - {article.source for article in articles}:  # an older version's
+        corpus.delete(source)
+    with progress_shown() as progress:
+        return corpus.add(articles, progress=progress)
 
 
 def _ask(agent: Agent, id: str, question: str, *, show: bool) -> Answer:

@@ -15,7 +15,7 @@ from .. import terminal
 from .options import CorpusOption, JsonOption, open_corpus
 
 if TYPE_CHECKING:
-    from ...tools.corpus import Corpus, IndexReport, Progress
+    from ...tools.corpus import IndexReport, Progress
 
 _MOST_REFUSED = 20
 
@@ -46,13 +46,8 @@ def _index(paths: Sequence[Path], name: str | None, wait: bool) -> tuple[Path, I
     if len(missing) == len(paths):
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     settings = Settings.load(corpus=name)
-    with open_corpus(settings, create=True) as corpus:
-        return corpus.path, index_with_progress(corpus, paths, wait=wait)
-
-
-def index_with_progress(corpus: Corpus, paths: Sequence[Path], *, wait: bool = False) -> IndexReport:
-    with _progress() as progress:
-        return corpus.index(paths, wait=math.inf if wait else 0, progress=progress)
+    with open_corpus(settings, create=True) as corpus, progress_shown() as progress:
+        return corpus.path, corpus.index(paths, wait=math.inf if wait else 0, progress=progress)
 
 
 def _failed(report: IndexReport) -> bool:
@@ -87,7 +82,8 @@ def what_happened(report: IndexReport) -> str:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def progress_shown() -> Iterator[Callable[[Progress], None]]:
+    """What to give a writing run as its `progress`."""
     console = terminal.consoles()[1]
     if not console.is_terminal:
         yield _Lines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from passel.agent import cli
 from passel.agent.commands.graph import WHEN, mermaid
 from passel.agent.commands.options import read_budget, read_filters
@@ -19,6 +19,7 @@ from passel.graphs.answer import Answer
 from passel.graphs.rag import build_graph
 from passel.tools.budget import Budget
 from passel.tools.errors import UsageError
+from passel.tools.lock import write_lock
 
 HARBOUR = Path(__file__).parent.parent / "data" / "harbour"
 QUESTION = "Who built the Mole Light?"
@@ -73,9 +74,9 @@ def passel(home: Path, capfd: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def process(*arguments: str | Path, stdin: str | None = None) -> Result:
+def process(*arguments: str | Path) -> Result:
     """Runs one command line in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", "passel", *map(str, arguments)], capture_output=True, text=True, input=stdin, timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-m", "passel", *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
@@ -86,7 +87,7 @@ def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from passel.agent import cli; cli.run(['--help']); cli.run(['ask', '--help']); sys.stderr.write(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "demo" in done.stdout
-    heavy = {"torch", "transformers", "chromadb", "langchain", "langchain_core", "langgraph", "markitdown", "pydantic", "numpy"}
+    heavy = {"torch", "transformers", "chromadb", "langchain", "langchain_core", "langgraph", "markitdown", "numpy"}
     assert not heavy & set(done.stderr.split())
 
 
@@ -208,22 +209,12 @@ def test_a_path_that_is_not_there_makes_no_corpus(passel: Any, home: Path) -> No
 
 
 def test_a_second_writer_gets_one_clear_line(passel: Any, home: Path) -> None:
-    from passel.tools.corpus import Corpus
-
-    entered = FileLock(str(next(iter(lock_files(home))))) if lock_files(home) else None
-    if entered is None:
-        with Corpus.open(home / "corpora" / "harbour") as corpus:
-            corpus.index([HARBOUR])
-        entered = FileLock(str(lock_files(home)[0]))
-    with entered:
+    with write_lock(home / "corpora" / "harbour"):
         result = passel("index", HARBOUR, "--corpus", "harbour", "--json")
+        assert passel("ask", QUESTION, "--corpus", "harbour").code == 0
     assert result.code == 1
     assert "harbour" in result.json()["error"]
     assert "--wait" in result.err
-
-
-def lock_files(home: Path) -> list[Path]:
-    return sorted((home / "corpora" / "harbour").glob("*lock*"))
 
 
 # ---- corpus ----
@@ -368,16 +359,11 @@ def test_text_of_a_document_cannot_harm_the_terminal(passel: Any, tmp_path: Path
     assert "[bold]Crane[/bold]" in result.out
 
 
-def test_the_json_stays_alone_on_stdout_of_a_real_process(home: Path) -> None:
-    result = process("ask", QUESTION, "--corpus", "harbour", "--json")
-    assert result.code == 0
-    assert Answer.model_validate_json(result.out).outcome == "answered"
-    assert result.out.count("\n") == 1
-    assert result.err == ""
-
-
-def test_a_thread_is_remembered_by_the_next_process(home: Path, passel: Any) -> None:
-    assert process("ask", QUESTION, "--corpus", "harbour", "--thread", "t").code == 0
+def test_a_real_process_prints_its_json_alone_and_the_next_one_remembers_its_thread(home: Path, passel: Any) -> None:
+    first = process("ask", QUESTION, "--corpus", "harbour", "--thread", "t", "--json")
+    assert (first.code, first.err) == (0, "")
+    assert Answer.model_validate_json(first.out).outcome == "answered"
+    assert first.out.count("\n") == 1
     second = passel("ask", "Where was she born?", "--corpus", "harbour", "--thread", "t", "--json").json()
     assert "Farrow" in second["queries"][0]["query"]
     assert "Stenmouth" in second["answer"]
@@ -386,9 +372,10 @@ def test_a_thread_is_remembered_by_the_next_process(home: Path, passel: Any) -> 
 # ---- chat, graph, options ----
 
 
-def test_chat_through_a_pipe(home: Path) -> None:
+def test_chat_through_a_pipe(passel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     said = f"{QUESTION}\n\n/trace on\nWhere was she born?\n/forget\n/what\n/quit\nnever read\n"
-    result = process("chat", "--corpus", "harbour", "--thread", "t", stdin=said)
+    monkeypatch.setattr("sys.stdin", io.StringIO(said))
+    result = passel("chat", "--corpus", "harbour", "--thread", "t")
     assert result.code == 0
     assert f"> {QUESTION}" in result.out
     assert "Ida Farrow" in result.out
@@ -397,6 +384,18 @@ def test_chat_through_a_pipe(home: Path) -> None:
     assert "/trace on|off" in result.out
     assert "never read" not in result.out
     assert "--thread t" in result.err
+    assert "earlier question" not in result.err
+    passel("ask", QUESTION, "--corpus", "harbour", "--thread", "t")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert "1 earlier question" in passel("chat", "--corpus", "harbour", "--thread", "t").err  # what came before was forgotten
+
+
+def test_chat_goes_on_after_a_question_that_failed(passel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("x" * 9_000 + f"\n{QUESTION}\n"))
+    result = passel("chat", "--corpus", "harbour")
+    assert "9000 characters" in result.err
+    assert "Ida Farrow" in result.out
+    assert result.code == 1
 
 
 def test_the_picture_is_the_graph() -> None:

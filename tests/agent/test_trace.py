@@ -68,7 +68,8 @@ def test_everything_that_happened_is_there_in_its_order() -> None:
     facts = [
         QUESTION, "embedded planner", "#1 Who built the Mole Light? → Ida Farrow", "#2 Where was #1 born?", "after #1",
         "round 1", "30 found", "Ida Farrow  (1 named)", "1 of 2, 30 tokens; fixed k = 1", "resolve #1", "look again: a sub-question became ready",
-        "round 2", "“Where was Ida Farrow born?”", "17 found", "3 candidates", "dense   2: Mole Light, Lapwing (ferry)", "lexical 1: Mole Light", "linked  1: Ida Farrow",
+        "round 2", "“Where was Ida Farrow born?”", "17 found", "3 candidates", "dense   2: Mole Light, Lapwing (ferry)", "lexical 1: Mole Light",
+        "linked  1: Ida Farrow",
         "2 of 3 passages, 57 tokens  (stopped: knee of the scores)", "1. 0.91  Mole Light", "2. 0.47  Ida Farrow", "answerable 0.83",
         "answered  (confidence 0.62)", SENTENCE, "2 searches, no call of a chat model; 1.23 s",
     ]  # fmt: skip
@@ -112,7 +113,8 @@ def test_events_that_do_not_end_are_no_run() -> None:
 
 
 def test_a_passage_can_neither_style_the_tree_nor_move_the_cursor() -> None:
-    text = shown(run_of_two_rounds(title="[bold]Mole[/bold] \x1b[31mLight\x07", text="[/nonsense] \x1b]0;owned\x07 :smile: \x9b2J\u202egnp"), width=200)
+    hostile = run_of_two_rounds(title="[bold]Mole[/bold] \x1b[31mLight\x07", text="[/nonsense] \x1b]0;owned\x07 :smile: \x9b2J\u202egnp")
+    text = shown(hostile, width=200)
     assert "[bold]Mole[/bold]" in text
     assert "[/nonsense]" in text
     assert ":smile:" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from passel.graphs.context import RagContext
 from passel.graphs.events import Event
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
-from passel.rerankers.fused import FusedSelector
+from passel.rerankers.chains import rank_chains
+from passel.rerankers.cut_selector import CutSelector
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 from passel.tools.loaders import Document
@@ -46,7 +48,8 @@ def ask(harbour: Corpus) -> Ask:
 
     async def run_it(question: str, *, model: Any = None, budget: Budget | None = None, corpus: Corpus | None = None, **options: Any) -> list[Event]:
         source = corpus or harbour
-        context = RagContext(source, FusedSelector(source.encoder.count_tokens), model, budget or Budget())
+        selector = CutSelector(partial(rank_chains, source.encoder), source.encoder.count_tokens)
+        context = RagContext(source, selector, model, budget or Budget())
         return [event async for event in run(build_graph().compile(), context, new_question(question, **options))]
 
     return run_it

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passel.rerankers import cuts
-from passel.rerankers.fused import FusedSelector, rank_fused
+from passel.rerankers.cut_selector import CutSelector
+from passel.rerankers.fused import rank_fused
 from passel.rerankers.ranking import Ranking
 from passel.rerankers.selection import Selection
 from passel.tools.candidate import Candidate, Hit
@@ -31,7 +32,7 @@ def words(texts: list[str]) -> list[int]:
 
 @given(lists, st.integers(0, 30), st.integers(1, 20))
 def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Candidate], budget: int, k: int) -> None:
-    selection = FusedSelector(words, cuts.fixed(k)).select("q", found, token_budget=budget)
+    selection = CutSelector(rank_fused, words, cuts.fixed(k)).select("q", found, token_budget=budget)
     assert sorted(selection.ranked) == sorted(c.passage_id for c in found)
     assert selection.ids == selection.ranked[: len(selection.ids)]
     assert len(selection.ids) <= k
@@ -42,15 +43,15 @@ def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Ca
 
 @given(lists)
 def test_a_ranking_is_a_permutation_that_does_not_depend_on_input_order(found: list[Candidate]) -> None:
-    ranking = rank_fused(found)
+    ranking = rank_fused("q", found)
     assert sorted(c.passage_id for c in ranking.candidates) == sorted(c.passage_id for c in found)
-    assert ranking == rank_fused(found[::-1])
+    assert ranking == rank_fused("q", found[::-1])
 
 
 def test_found_by_more_channels_at_better_ranks_is_ranked_higher() -> None:
     both = candidate(1, [Hit("dense", "q", 0, 0.8), Hit("lexical", "q", 0, 9.0)])
     one = candidate(2, [Hit("dense", "q", 5, 0.4)])
-    assert [c.passage_id for c in rank_fused([one, both]).candidates] == ["p1", "p2"]
+    assert [c.passage_id for c in rank_fused("q", [one, both]).candidates] == ["p1", "p2"]
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -61,4 +62,4 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
         Ranking((candidate(1, []), candidate(1, [])), (1.0, 0.5))
     with pytest.raises(ValueError, match="with their passages"):
-        FusedSelector(words).select("q", [Candidate("a", (Hit("dense", "q", 0, 1.0),))], token_budget=9)
+        CutSelector(rank_fused, words).select("q", [Candidate("a", (Hit("dense", "q", 0, 1.0),))], token_budget=9)

@@ -1,8 +1,9 @@
 """What the corpus tests run in processes of their own (and kill), and the small encoder that they share.
 
-python corpus_worker.py index CORPUS PATH [PAUSE]   index PATH, printing "committed N" after each batch
-python corpus_worker.py read CORPUS SECONDS SEED    ask all the time; prints a JSON line of what was asked, or the failure
-python corpus_worker.py hold CORPUS SECONDS         hold the write lock
+index CORPUS PATH BATCH      index PATH in batches of that size, telling after each how many passages are committed
+write CORPUS FOLDER SECONDS  index a file in FOLDER again and again, with more records each time, and some that change
+read CORPUS SECONDS SEED     ask all the time; fails when something that was found once is not found any more
+hold CORPUS SECONDS          hold the write lock
 """
 
 from __future__ import annotations
@@ -44,59 +45,80 @@ class HashEncoder:
         return [len(text.split()) for text in texts]
 
 
-WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "te", "vo", "sa", "ne") for b in ("bar", "din", "fel", "gor", "hup", "jas", "kit", "lom", "mun", "pex")]
+_LAST = ("bar", "din", "fel", "gor", "hup", "jas", "kit", "lom", "mun", "pex")
+WORDS = [first + last for first in ("ka", "lo", "mi", "ru", "te", "vo", "sa", "ne") for last in _LAST]
 
 
-def write_records(path: Path, count: int, *, seed: int = 0) -> None:
-    """A jsonl file of `count` short records of invented words."""
-    chance = random.Random(seed)
-    with path.open("w") as file:
+def write_records(path: Path, count: int, *, changing: int = 0, state: int = 0) -> None:
+    """A jsonl file, put in place at once: `count` records of invented words that never change, and `changing` ones that differ in each state."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w") as file:
         for i in range(count):
-            record = {"id": f"r{i}", "title": f"Title {i}", "text": " ".join(chance.choices(WORDS, k=30)) + f" number{i}.", "tenant": "ab"[i % 2]}
-            file.write(json.dumps(record) + "\n")
+            text = " ".join(random.Random(i).choices(WORDS, k=30)) + f" number{i}."
+            file.write(json.dumps({"id": f"r{i}", "title": f"Title {i}", "text": text, "tenant": "ab"[i % 2]}) + "\n")
+        for i in range(changing):
+            file.write(json.dumps({"id": f"c{i}", "text": f"{random.Random(state + i).choice(WORDS)} in state {state}"}) + "\n")
+    draft.rename(path)
 
 
-def index(corpus: str, path: str, pause: str = "0") -> None:
+def _set_batches(size: int) -> None:
+    from passel.tools import indexing
+
+    indexing.BATCH, indexing.PUBLISH_EVERY = size, 6 * size
+
+
+def index(corpus: str, path: str, batch: str) -> None:
     from passel.tools.corpus import Corpus
+
+    _set_batches(int(batch))
 
     def tell(progress: Any) -> None:
         print("committed" if progress.phase == "reading" else "publishing", progress.passages, flush=True)
-        time.sleep(float(pause))
 
     with Corpus.open(corpus, encoder=HashEncoder(), create=True) as opened:
-        report = opened.index([path], progress=tell, wait=30)
-        print(json.dumps(report.to_dict()), flush=True)
+        print(json.dumps(opened.index([path], progress=tell, wait=30).to_dict()), flush=True)
+
+
+def write(corpus: str, folder: str, seconds: str) -> None:
+    from passel.tools.corpus import Corpus
+
+    _set_batches(16)
+    until, file = time.monotonic() + float(seconds), Path(folder) / "records.jsonl"
+    count = sum(1 for line in file.open() if '"r' in line) if file.exists() else 0
+    with Corpus.open(corpus, encoder=HashEncoder(), create=True) as opened:
+        while time.monotonic() < until:
+            count += 20
+            write_records(file, count, changing=10, state=count)
+            opened.index([file], wait=30)
+    print(count)
 
 
 def read(corpus: str, seconds: str, seed: str) -> None:
-    """Whatever was found once must be found ever after: by id, by its words and by its vector."""
     from passel.tools.corpus import Corpus
     from passel.tools.errors import UsageError
 
     until, chance, encoder = time.monotonic() + float(seconds), random.Random(int(seed)), HashEncoder()
-    while True:
+    asked, slowest, seen = 0, 0.0, {}
+    opened = None
+    while opened is None:
         try:
             opened = Corpus.open(corpus, encoder=encoder)
-            break
         except UsageError:  # the writer has not made it yet
             time.sleep(0.02)
-    asked, slowest, seen = 0, 0.0, {}
-    print("reading", flush=True)
-    while time.monotonic() < until:
-        began = time.perf_counter()
-        for id_, _ in opened.dense(encoder.encode([" ".join(chance.choices(WORDS, k=5))])[0], 5):
-            if id_ not in seen:
-                seen[id_] = opened.get([id_])[0].embedded_text
-        if seen:
-            id_ = chance.choice(list(seen))
-            assert [passage.embedded_text for passage in opened.get([id_])] == [seen[id_]], f"{id_} has vanished"
-            assert id_ in dict(opened.dense(encoder.encode([seen[id_]])[0], 10)), f"{id_} is not found by its vector"
-            number = seen[id_].split()[-1].rstrip(".")
-            assert id_ in dict(opened.lexical(number, 5)), f"{id_} is not found by its words"
-        slowest = max(slowest, time.perf_counter() - began)
-        asked += 1
-    opened.close()
-    print(json.dumps({"asked": asked, "seen": len(seen), "slowest": slowest}), flush=True)
+    with opened:
+        while time.monotonic() < until:
+            began = time.perf_counter()
+            for passage in opened.get([id_ for id_, _ in opened.dense(encoder.encode([" ".join(chance.choices(WORDS, k=5))])[0], 5)]):
+                if passage.source.startswith("r"):
+                    seen[passage.id] = passage
+            if seen:
+                id_, passage = chance.choice(list(seen.items()))
+                assert opened.get([id_]) == [passage], f"{passage.source} has vanished"
+                assert id_ in dict(opened.dense(encoder.encode([passage.embedded_text])[0], 10)), f"{passage.source} is not found by its vector"
+                assert id_ in dict(opened.lexical(passage.text.split()[-1], 5)), f"{passage.source} is not found by its words"
+            slowest = max(slowest, time.perf_counter() - began if asked else 0)  # the first one imports chromadb
+            asked += 1
+    print(json.dumps({"asked": asked, "seen": len(seen), "slowest": round(slowest, 3)}), flush=True)
 
 
 def hold(corpus: str, seconds: str) -> None:
@@ -108,4 +130,4 @@ def hold(corpus: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    {"index": index, "read": read, "hold": hold}[sys.argv[1]](*sys.argv[2:])
+    {"index": index, "write": write, "read": read, "hold": hold}[sys.argv[1]](*sys.argv[2:])

@@ -49,7 +49,7 @@ def vector(text: str) -> np.ndarray:
     return (row / np.linalg.norm(row)).astype(np.float16)
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store.create(tmp_path / "corpus" / "corpus.sqlite3", MANIFEST)
     yield made
@@ -119,10 +119,15 @@ def test_removing_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_failed_transaction_changes_nothing(store: Store) -> None:
     put(store, document("a", "one"))
-    with pytest.raises(RuntimeError, match="halfway"), store.writing() as writing:
-        writing.put(*document("b", "two"), {next(passage_ids("b", ["two"])): vector("two")})
-        writing.remove("a")
-        raise RuntimeError("halfway")
+
+    def fail() -> None:
+        with store.writing() as writing:
+            writing.put(*document("b", "two"), {next(passage_ids("b", ["two"])): vector("two")})
+            writing.remove("a")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        fail()
     with store.reading() as reading:
         assert (reading.seq, reading.sources(), reading.count_lexical()) == (1, ["a"], 1)
 
@@ -239,13 +244,26 @@ def test_words_are_stemmed_and_folded_and_operators_are_words(store: Store) -> N
     assert found(store, "?!") == found(store, "") == []
 
 
-@given(query=st.text(max_size=60) | st.lists(st.sampled_from(["one", "AND", "NOT", "NEAR(", '"', "*", "^", ":", "body", "-", "(", "\0"])).map(" ".join))
+SYNTAX = ["one", "AND", "NOT", "NEAR(", '"', "*", "^", ":", "body", "-", "(", "\0"]
+
+
+@given(query=st.text(max_size=60) | st.lists(st.sampled_from(SYNTAX)).map(" ".join))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_a_legal_query(query: str, store: Store) -> None:
     with store.reading() as reading:
         if not reading.count():
             put(store, document("a", "one two AND three", "NOT body"))
     found(store, query)
+
+
+def test_phrases_are_found_word_for_word(store: Store) -> None:
+    put(store, *(document(f"s{i}", f"Mario Bava number {i}", title="Film", tenant="a") for i in range(5)))
+    put(store, document("t", "Bava, Mario (b. 1914)", tenant="b"))
+    with store.reading() as reading:
+        assert [phrase for phrase, _ in reading.mentioning(["Mario Bava", "nobody", "Film"], 3)] == ["Mario Bava"] * 3 + ["Film"] * 3
+        assert reading.mentioning(["mario bava"], 9, {"tenant": "b"}) == []
+        assert len(reading.mentioning(['"Bava" Mario', "bava\0mario", "b. 1914)"], 9)) == 3
+        assert reading.mentioning(["", '"', "\ud800", "?!", "a AND b"], 9) == []
 
 
 def test_a_whole_book_as_query_is_cut(store: Store) -> None:

@@ -32,7 +32,7 @@ def documents(count: int, *, start: int = 0, **metadata: Any) -> list[Document]:
     return [Document(f"d{i}", f"{text} number{i}", metadata=metadata) for i, text in enumerate(texts, start)]
 
 
-@pytest.fixture()
+@pytest.fixture
 def corpus(tmp_path: Path) -> Iterator[Corpus]:
     with Corpus.open(tmp_path / "corpus", encoder=ENCODER, create=True) as made:
         yield made
@@ -53,6 +53,20 @@ def ids_in_store(corpus: Corpus) -> set[str]:
         return set(reading.vectors_after(0)[0])
 
 
+def test_what_is_published_stays_as_it_is_while_it_is_read(corpus: Corpus) -> None:
+    for count in (1, 2, 99, 300):
+        corpus.add(documents(count))
+        folder = corpus.path / "versions" / str(corpus.seq)
+        label = Label.read(folder)
+        for _ in range(2):
+            with Corpus.open(corpus.path, encoder=ENCODER) as reader:
+                self_found(reader, 3)
+                assert reader.info().version == corpus.seq
+            corpus._index.close()
+        assert label is not None
+        assert Label.checksums(folder) == label.files
+
+
 def self_found(corpus: Corpus, passages: int = 20) -> None:
     """Passages are found by their own vectors, with a cosine of one."""
     with corpus._store.reading() as reading:
@@ -65,7 +79,7 @@ def self_found(corpus: Corpus, passages: int = 20) -> None:
 def test_a_version_holds_what_the_store_holds_after_each_run(corpus: Corpus) -> None:
     assert corpus.dense(np.ones(32), 5) == []
     corpus.add(documents(120))
-    corpus.add(documents(30, start=120) + [Document("d5", "another text now")])
+    corpus.add([*documents(30, start=120), Document("d5", "another text now")])
     corpus.delete("d7")
     assert corpus.delete("d7") == 0
     assert ids_in_index(corpus) == ids_in_store(corpus)
@@ -93,7 +107,7 @@ def test_only_the_newest_versions_stay_and_no_leftover(corpus: Corpus) -> None:
     assert len(versions(corpus)) == KEPT
 
 
-@pytest.mark.parametrize("damage", ["data_level0.bin", "header.bin", "chroma.sqlite3", "label.json", "length.bin", "link_lists.bin", "index_metadata.pickle", "truncated"])
+@pytest.mark.parametrize("damage", ["data_level0.bin", "header.bin", "index_metadata.pickle", "chroma.sqlite3", "label.json", "truncated"])
 def test_a_damaged_version_is_searched_around_and_made_anew(corpus: Corpus, damage: str) -> None:
     corpus.add(documents(150))
     before = corpus.dense(ENCODER.encode(["kabar lodin"])[0], 10)
@@ -213,7 +227,7 @@ def test_a_forked_child_reads_with_connections_of_its_own(corpus: Corpus) -> Non
     if child == 0:
         try:
             self_found(corpus, 2)
-            os._exit(0)
+            os._exit(0 if corpus._index._newest and not corpus._index._broken else 2)
         except BaseException:
             os._exit(1)
     until = time.monotonic() + 20
@@ -292,7 +306,8 @@ def test_a_server_takes_the_place_of_the_versions(tmp_path: Path, server: str) -
         for one in (writer, reader):
             assert ids_in_index(one) == ids_in_store(one)
             self_found(one)
-            assert {passage.source for passage in one.get([id_ for id_, _ in one.dense(np.ones(32), 50, {"tenant": "b"})])} == {f"d{i}" for i in range(60, 80)}
+            found = one.get([id_ for id_, _ in one.dense(np.ones(32), 50, {"tenant": "b"})])
+            assert {passage.source for passage in found} == {f"d{i}" for i in range(60, 80)}
         assert not (tmp_path / "c" / "versions").exists()
         assert reader.info().version == reader.seq
 
@@ -317,8 +332,6 @@ def test_a_collection_that_the_server_lost_is_made_anew(tmp_path: Path, server: 
         self_found(corpus)
         assert corpus.add([]).chroma == 30
         assert len(ids_in_index(corpus)) == 30
-        prefix = corpus._index.__class__.__name__
-        assert prefix == "Server"
         with corpus._index.view() as view:
             assert view is not None
             mine = [one.name for one in view.client.list_collections() if one.name.startswith(view.collection.name.rsplit("-", 1)[0])]
@@ -329,7 +342,7 @@ def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="http://host:port"):
         Corpus.open(tmp_path / "c", encoder=ENCODER, create=True, server="localhost:8000")
     with Corpus.open(tmp_path / "c", encoder=ENCODER, create=True, server="http://127.0.0.1:9") as corpus:
-        with pytest.raises(PasselError, match="no Chroma server answers at http://127.0.0.1:9") as caught:
+        with pytest.raises(PasselError, match=r"no Chroma server answers at http://127\.0\.0\.1:9") as caught:
             corpus.dense(np.ones(32), 3)
         assert "chroma run" in caught.value.hint
 
@@ -356,3 +369,22 @@ def test_threads_share_one_corpus_while_it_is_written(corpus: Corpus) -> None:
     for thread in threads:
         thread.join()
     assert not failures, failures
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to read as somebody who may not write")
+def test_a_corpus_that_cannot_be_written_to_can_be_read(corpus: Corpus) -> None:
+    corpus.add(documents(40))
+    expected = [id_ for id_, _ in corpus.dense(ENCODER.encode(["kabar lodin"])[0], 10)]
+    corpus.close()
+    for folder in (corpus.path, *corpus.path.parents):
+        if folder.stat().st_uid == 0 and folder != Path(folder.anchor):
+            folder.chmod(folder.stat().st_mode | 0o555)
+    answer = subprocess.run(
+        [sys.executable, "-c", "import passel.tools.vectors, chromadb, os; os.setuid(65534)" + READ, str(corpus.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "WORKER": worker["__file__"]},
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.split() == expected
