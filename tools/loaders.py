@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import is_zipfile
 
 from .errors import UsageError
 from .passage import Scalar
@@ -261,6 +262,8 @@ def _convert_pdf(path: Path) -> _Converted:
 
 
 def _convert_with_markitdown(path: Path, kind: str) -> _Converted:
+    if kind != "html" and not is_zipfile(path):  # markitdown would take the bytes for plain text
+        raise _Refused(f"it cannot be converted: not a {kind} file")
     from markitdown import MarkItDown, StreamInfo
 
     try:
