@@ -67,8 +67,8 @@ def corpora_folder() -> Path:
 
 def corpus_path(name: str) -> Path:
     """See `Settings.corpus_path`. Raises UsageError for a name that is no plain file name."""
-    if "/" in name or "\\" in name or Path(name).is_dir():
+    if name.strip() and ("/" in name or "\\" in name or Path(name).is_dir()):
         return Path(name).expanduser()
-    if not name.strip() or name in (".", "..") or name.startswith("-"):
+    if not name.strip() or name.startswith("-"):
         raise UsageError(f"{name!r} is no name for a corpus", "Use letters, digits, - and _, or a path.")
     return corpora_folder() / name

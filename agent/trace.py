@@ -14,7 +14,10 @@ from ..graphs.answer import Answer, Verdict
 from ..graphs.events import Answered, Event, Judged, Linked, Planned, Resolved, Searched, Selected, Sentence
 from .terminal import clean, one_line
 
-_MOST_NAMES = 6
+_MOST = 6
+"""Titles named in one row."""
+_WIDEST = 30
+"""Of a title among several."""
 _LABEL = "bold cyan"
 _QUIET = "dim"
 
@@ -128,7 +131,7 @@ def _add_candidates(branch: Tree, answer: Answer) -> None:
     node = branch.add(_row("found", f"{len(answer.candidates)} candidates"))
     for channel in channels:
         titles = [candidate.title or candidate.text for candidate in answer.candidates if channel in candidate.channels]
-        node.add(_row(channel, f"{len(titles)}: {_first(titles, width=30)}"))
+        node.add(_row(channel, f"{len(titles)}: {_first(titles, count=False)}", whole=False))
 
 
 def _add_selection(branch: Tree, answer: Answer) -> None:
@@ -164,21 +167,21 @@ def _spending(answer: Answer) -> str:
     return f"{', '.join(parts)}; {answer.latency_ms / 1000:.2f} s in all"
 
 
-def _first(names: Sequence[str], *, width: int = 40) -> str:
-    """The first few, shortened, and how many more."""
+def _first(names: Sequence[str], *, count: bool = True) -> str:
+    """The first few different ones, shortened, and (`count`) how many more."""
     distinct = list(dict.fromkeys(one_line(name) for name in names))
-    shown = [name if len(name) <= width else name[: width - 1] + "…" for name in distinct[:_MOST_NAMES]]
+    shown = [name if len(name) <= _WIDEST else name[: _WIDEST - 1] + "…" for name in distinct[:_MOST]]
     more = len(distinct) - len(shown)
-    return ", ".join(shown) + (f" … and {more} more" if more > 0 else "")
+    return ", ".join(shown) + ("" if more <= 0 else f" … and {more} more" if count else ", …")
 
 
-def _row(label: str, text: str, aside: str = "", *, width: int = 7) -> RenderableType:
-    """A label, and a text beside it that stays beside it where it takes several lines."""
-    row = Text(one_line(text))
+def _row(label: str, text: str, aside: str = "", *, width: int = 7, whole: bool = True) -> RenderableType:
+    """A label, and a text beside it that stays beside it where it takes several lines, or is cut at the first where it need not be `whole`."""
+    row = Text(one_line(text), no_wrap=not whole, overflow="fold" if whole else "ellipsis")
     if aside:
         row.append(f"  ({one_line(aside)})", style=_QUIET)
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(min_width=width, no_wrap=True, style=_LABEL)
-    grid.add_column(overflow="fold")
+    grid.add_column()
     grid.add_row(label, row)
     return grid

@@ -80,5 +80,5 @@ def weigh(question: str, chains: Sequence[Chain]) -> Evidence:
     return Evidence(1.0 / (1.0 + exp(-odds)), [*lacking, *words], lacking)
 
 
-_BIAS, _COSINE, _NAMES = -6.7, 5.0, 3.9
+_BIAS, _COSINE, _NAMES = -5.7, 3.6, 3.7
 """Logistic regression; see docs/systems.md for what it was fitted on."""

@@ -31,8 +31,8 @@ from .store import FORMAT, Reading, Rows, Store
 from .vectors import Found, Index, IndexFailed, Recent, Server, Versions, View, nearest_rows
 
 if TYPE_CHECKING:
+    from .document import Document
     from .encoder import Encoder
-    from .loaders import Document
 
 __all__ = ["Corpus", "CorpusInfo", "IndexReport", "Progress"]
 
@@ -84,7 +84,7 @@ class Corpus:
         self._recent = Recent()
         self._selecting = threading.Lock()
         self._filtered: OrderedDict[tuple[int, str], Rows | None] = OrderedDict()
-        self._check()
+        self._check(encoder)
 
     @classmethod
     def open(cls, path: Path | str, *, encoder: Encoder | None = None, create: bool = False, server: str | None = None) -> Corpus:
@@ -107,14 +107,14 @@ class Corpus:
         made = {"encoder": encoder.name, "digest": encoder.digest, "dimension": str(encoder.dimension), "splitter": SPLITTER}
         return cls(Store.create(file, {"id": uuid.uuid4().hex[:12], **made}), encoder=encoder, server=server)
 
-    def _check(self) -> None:
+    def _check(self, encoder: Encoder | None) -> None:
         made = self._manifest
         if made["format"] != str(FORMAT):
             raise self._mismatch(f"has format {made['format']}, and this version of Passel reads format {FORMAT}")
         if made["splitter"] != SPLITTER:
             raise self._mismatch(f"was split with {made['splitter']}, and this version of Passel splits with {SPLITTER}")
-        if self._encoder is not None and self._encoder.digest != made["digest"]:
-            raise self._mismatch(f"was made with the encoder {made['encoder']}, which is not this {self._encoder.name}")
+        if encoder is not None and encoder.digest != made["digest"]:
+            raise self._mismatch(f"was made with the encoder {made['encoder']}, which is not this {encoder.name}")
 
     def _mismatch(self, what: str) -> CorpusMismatch:
         return CorpusMismatch(
@@ -128,9 +128,10 @@ class Corpus:
             if self._encoder is None:
                 from .encoder import Encoder
 
-                embedded = Encoder.load()
-                self._encoder = embedded if embedded.digest == self._manifest["digest"] else Encoder.load(self._manifest["encoder"])
-                self._check()
+                embedded, name = Encoder.load(), self._manifest["encoder"]
+                encoder = embedded if name == embedded.name else Encoder.load(name)
+                self._check(encoder)
+                self._encoder = encoder
             return self._encoder
 
     @property

@@ -6,27 +6,28 @@ stays when the run is interrupted, and the next run goes on from there.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .document import Document, Refusal, Unchanged, canonical, digest, string_fault
+from .loaders import RECORDS, count_paths, load_paths
 from .passage import Passage
-from .store import Store, dump_metadata
+from .splitter import split as split_document
+from .splitter import whole
+from .store import Store
 from .vectors import Index
 
 if TYPE_CHECKING:
     from .encoder import Encoder
-    from .loaders import Document, Refusal, Unchanged
 
 MAX_TOKENS = 200
 """Of a passage. Recorded in the manifest: a corpus is split in one way."""
@@ -110,10 +111,8 @@ class Run:
 
     def index(self, paths: Sequence[Path]) -> None:
         """Bring the corpus in step with absolute paths. A path that is gone is refused, unless it was indexed before: then it is emptied."""
-        from .loaders import count_paths, load_paths
-
         with self._store.reading() as reading:
-            gone = {path for path in paths if not os.path.lexists(path) and any(True for _ in reading.under(str(path)))}
+            gone = {path for path in paths if not os.path.lexists(path) and any(True for form in _forms(path) for _ in reading.under(form))}
         present = [path for path in paths if path not in gone]
         self._total = count_paths(present)
         for path in present:  # one at a time: two folders may hold files of the same relative path
@@ -127,8 +126,6 @@ class Run:
         self._commit()
 
     def _take_item(self, root: Path, item: Document | Unchanged | Refusal) -> None:
-        from .loaders import Document, Refusal
-
         self._done += 1
         if isinstance(item, Refusal):
             self._refused.append(item)
@@ -188,10 +185,10 @@ class Run:
 
     def _vanished(self, paths: Sequence[Path]) -> Iterator[str]:
         """Documents that came from under the paths and are there no more. What is only refused now keeps its old content."""
-        refused_sources = {refusal.source for refusal in self._refused if refusal.source}
-        refused_origins = {refusal.origin for refusal in self._refused if refusal.origin and not refusal.source}
+        refused_sources = {refusal.source for refusal in self._refused}
+        refused_origins = {refusal.origin for refusal in self._refused if _is_unclear(refusal)}
         with self._store.reading() as reading:
-            for root in dict.fromkeys(str(form) for path in paths for form in (path, path.resolve())):
+            for root in (form for path in paths for form in _forms(path)):
                 for source, origin in reading.under(root):
                     kept = self._claimed.get(source) == origin or source in refused_sources
                     if not kept and refused_origins.isdisjoint([origin, *map(str, Path(origin).parents)]):
@@ -211,14 +208,10 @@ class Run:
 
     def take(self, document: Document, *, split: bool = True) -> None:
         """Split a document and put it into the batch, unless the corpus has it already in this form."""
-        from .loaders import Refusal
-        from .splitter import split as split_document
-        from .splitter import whole
-
         if fault := _fault(document):
             self._refused.append(Refusal(document.origin or document.source, fault, document.origin, document.source))
             return
-        sha256 = document.sha256 or _hash(document)
+        sha256 = document.sha256 or digest(canonical({"title": document.title, "text": document.text, "metadata": dict(document.metadata)}))
         document = replace(document, sha256=sha256 if split else f"{sha256}:whole")
         with self._store.reading() as reading:
             stamp, embedded = reading.stamp(document.source), reading.embedded(document.source)
@@ -228,7 +221,7 @@ class Run:
         encoder = self._encoder()
         passages = split_document(document, encoder.count_tokens, max_tokens=MAX_TOKENS, window=encoder.max_tokens) if split else whole(document)
         if not passages:
-            self._refused.append(Refusal(document.origin or document.source, "it holds no text", document.origin, document.source))
+            self._refused.append(Refusal(document.origin or document.source, "there is no text in it", document.origin, document.source))
             return
         self._batch.documents.append((document, passages))
         self._batch.fresh += [passage for passage in passages if embedded.get(passage.id) != passage.embedded_text]
@@ -317,12 +310,17 @@ class Run:
 
 def _is_records(origin: str) -> bool:
     """Whether the file holds a document in each line."""
-    return origin.lower().endswith(".jsonl")
+    return PurePath(origin).suffix.lower() in RECORDS
 
 
-def _hash(document: Document) -> str:
-    content = json.dumps([document.title, document.text, dump_metadata(document.metadata), document.pages])
-    return hashlib.sha256(content.encode()).hexdigest()
+def _is_unclear(refusal: Refusal) -> bool:
+    """Whether it cannot be told which documents of the file are meant: all of them, or a line too broken to tell its id, which goes by its place."""
+    return not refusal.source or (_is_records(refusal.origin) and refusal.path.endswith(refusal.source))
+
+
+def _forms(path: Path) -> set[str]:
+    """As it was given and without links: an origin is without."""
+    return {str(path), str(path.resolve())}
 
 
 def _fault(document: Document) -> str:
@@ -330,8 +328,7 @@ def _fault(document: Document) -> str:
     for value in document.metadata.values():
         if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
             return "its metadata holds something else than text, finite numbers, true and false"
-    try:
-        "".join((document.source, document.title, document.text, document.origin, *document.metadata, *map(str, document.metadata.values()))).encode()
-    except UnicodeEncodeError:
-        return "it holds characters that are no valid Unicode"
-    return "" if document.source else "it has no source id"
+    if not document.source:
+        return "it has no source id"
+    strings = (document.source, document.text, document.title, *document.metadata, *document.metadata.values())
+    return next((f"it has {fault}" for string in strings if isinstance(string, str) and (fault := string_fault(string))), "")

@@ -47,17 +47,25 @@ COMMON_HEADINGS = frozenset(_HEADINGS.split()) | {
 """Headings that thousands of documents share; rarer ones that turn out to be shared are passed over when they are looked up."""
 
 # Scripts written without spaces (Thai, Lao, Myanmar, Khmer, Han, kana): each character is a token of its own.
-_UNSPACED = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59\u0e81-\u0edf\u1000-\u1049\u1780-\u17d3\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+_UNSPACED = (
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59\u0e81-\u0edf\u1000-\u1049\u1780-\u17d3\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
 # Marks that belong to a word but that \w leaves out: accents, points, vowel signs.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u09d7\u0a01-\u0a03\u0a3c-\u0a4d\u0a70\u0a71\u0a81-\u0a83\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b4d\u0b82\u0bbe-\u0bcd\u0c00-\u0c04\u0c3c-\u0c56\u0c81-\u0c83\u0cbc-\u0cd6\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d82\u0d83\u0dca-\u0ddf"
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8"
+    "\u06ea-\u06ed\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983\u09bc-\u09cd\u09d7\u0a01-\u0a03\u0a3c-\u0a4d\u0a70\u0a71\u0a81-\u0a83"
+    "\u0abc-\u0acd\u0b01-\u0b03\u0b3c-\u0b4d\u0b82\u0bbe-\u0bcd\u0c00-\u0c04\u0c3c-\u0c56\u0c81-\u0c83\u0cbc-\u0cd6\u0d00-\u0d03\u0d3b-\u0d4d\u0d57"
+    "\u0d82\u0d83\u0dca-\u0ddf"
+)
 _LETTER = rf"(?:[^\W_{_UNSPACED}]|[{_MARKS}])"
-_APOSTROPHES = "'’ʼ`´"
+_APOSTROPHES = "'’`´"
 _TOKEN = re.compile(rf"[A-Za-z](?:\+\+|#)(?!\w)|[{_UNSPACED}]|['’´`]?{_LETTER}+|&")
 _NOT_WORD = re.compile(rf"[^\w{_MARKS}{_UNSPACED}]|_")
 _UNSPACED_CHAR = re.compile(f"[{_UNSPACED}]")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 # Letters that no decomposition reduces to plain ones, though people do.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
+_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ʼ": None})
 
 Name = tuple[str, str]
 Mention = tuple[str, int, int]
@@ -83,7 +91,7 @@ def _fold(word: str) -> tuple[str, bool, bool, bool]:
     if word == "&":
         return "and", False, False, False
     bare = word.lstrip(_APOSTROPHES)
-    capital = bare.lower() != bare and bare != bare.lower()
+    capital = bare.lower() != bare
     if bare.isascii():
         return bare.lower(), False, capital, False
     caseless = bare.lower() == bare.upper() and not bare.isnumeric()
@@ -139,23 +147,29 @@ def is_name(key: str) -> bool:
     """Whether a key can name something: more than one character, and not only numbers and function words."""
     if len(key) < 2:
         return False
-    return any(word not in STOP_WORDS and not word.isnumeric() for word in key.split(" "))
+    for word in key.split(" "):  # noqa: SIM110 (a generator takes twice as long)
+        if word not in STOP_WORDS and not word.isnumeric():
+            return True
+    return False
 
 
 _TRAILING_PARENTHESIS = re.compile(r"\s*[(\[（][^()\[\]（）]*[)\]）]\s*$")
-_NUMBERING = re.compile(r"^\s*(?:(?:\d+|[A-Z]|[ivxIVX]+)[.)]\s*)?(?:\d+(?:\.\d+)*\.?)?\s+")
+_BEFORE_COMMA = re.compile(r"([^,]{2,60}),\s+[A-Z]")
+_NUMBERING = re.compile(r"^\s*(?:\d{1,2}(?:\.\d+)*\.?|[A-Z]\.|[ivxIVX]+\.)\s+")
 # A full stop after one to three letters is taken for an abbreviation's.
 _SENTENCE_END = re.compile(r"(?<!\b\w)(?<!\b\w\w)(?<!\b\w\w\w)[.!?](?=\s|$)|[\n。]")
-_MANNER = "formerly|originally|commonly|better|best|popularly|simply|often|sometimes|usually|previously|professionally|officially|locally|widely|generally|mononymously"
+_MANNER = (
+    "(?:formerly|originally|commonly|better|best|popularly|simply|often|sometimes|usually|previously|professionally|officially|locally|widely|generally"
+    "|mononymously)"
+)
 _ALSO = re.compile(
     rf"""(?<![-\w])(?:
-        (?:also|born(?=\s+as\b)|{_MANNER})\s+(?:known|called|named|written|spelled|spelt|titled|romani[sz]ed|as)(?:\s+(?:{_MANNER}))?(?:\s+(?:as|by))?
-      | known\s+(?:(?:{_MANNER})\s+)?as | (?P<bare>born|called|n[ée]e) | nicknamed | abbreviated(?:\s+(?:as|to))? | short\s+for | styli[sz]ed\s+as | a\.?k\.?a\.? | alias
+        (?:also|born(?=\s+as\b)|{_MANNER})\s+(?:known|called|named|written|spelled|spelt|titled|romani[sz]ed|as)(?:\s+{_MANNER})?(?:\s+(?:as|by))?
+      | known\s+(?:{_MANNER}\s+)?as | (?P<bare>born|called|n[ée]e) | nicknamed | abbreviated(?:\s+(?:as|to))? | short\s+for | styli[sz]ed\s+as
+      | a\.?k\.?a\.? | alias
     )[ :]+(?:the\s+)?["“”„'‘`*_ ]*(?P<name>[^"“”„()\[\];:,!?\n*]{{2,80}})""",
     re.VERBOSE,
 )
-_NUMBERING = re.compile(r"^\s*(?:(?:\d+|[A-Z]|[ivxIVX]+)[.)]\s*)?(?:\d+(?:\.\d+)*\.?)?\s+")
-_FIRST_SENTENCE = re.compile(r"(?:[^.!?\n。]|[.!?](?!\s|$)|(?:\b\w{1,3})\.(?=\s))+", re.DOTALL)
 _PARENTHESIS = re.compile(r"[(（]([^()（）]{2,80})[)）]")
 _ACRONYM = re.compile(r"^[A-Z][A-Za-z0-9&./-]{0,10}[A-Z0-9]\.?$")
 
@@ -172,14 +186,19 @@ def document_names(title: str, headings: Sequence[str], first_text: str) -> list
         if is_name(key) and key.count(" ") < MAX_WORDS:
             names.setdefault(key, kind)
 
+    title = " ".join(title[:500].split())
     add(title, "title")
     bare = _TRAILING_PARENTHESIS.sub("", title)
     add(bare, "alias")
-    for alias in _aliases(_SENTENCE_END.split(first_text[:1_000].strip(), 1)[0], title):
+    if place := _BEFORE_COMMA.match(bare):  # "Humboldt, Kansas", "Lambert, Margrave of Tuscany"
+        add(place[1], "alias")
+    for alias in _aliases(_SENTENCE_END.split(first_text[:1_000].strip(), maxsplit=1)[0], title):
         add(alias, "alias")
     for heading in headings:
-        plain = _NUMBERING.sub("", f" {heading}").strip()
+        heading = heading[:500]
+        plain = _NUMBERING.sub("", heading)
         if name_key(plain) not in COMMON_HEADINGS:
+            add(heading, "heading")
             add(plain, "heading")
     return list(names.items())
 
@@ -218,7 +237,10 @@ def _leading_name(text: str) -> str:
     return text[:end]
 
 
-_QUOTED = re.compile(r"""["“”„«]([^"“”„«»\n]{2,100})["”“»]|``([^`'\n]{2,100})''|`([^`\n]{2,80})`|[「『《]([^」』》\n]{1,60})[」』》]|(?<!\w)[‘']([^‘’'\n]{2,80})[’'](?!\w)""")
+_QUOTED = re.compile(
+    r"""["“”„«]([^"“”„«»\n]{2,100})["”“»]|``([^`'\n]{2,100})''|`([^`\n]{2,80})`|[「『《]([^」』》\n]{1,60})[」』》]"""
+    r"""|(?<!\w)[‘']([^‘’'\n]{2,80})[’'](?!\w)"""
+)
 _IDENTIFIER = re.compile(r"\b[A-Za-z]\w*(?:[._]\w+)+|\b[a-z]+[A-Z]\w*")
 # What may stand between two words of one name: spaces, hyphens, commas ("Paris, Texas"), the full stop of an abbreviation.
 _BREAK = re.compile(r"[.!?](?=\s)|[\n;(){}\[\]\"“”„«»|=<>*]|``|''|[,:]\s*\n")

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,8 +24,7 @@ from numpy.typing import NDArray
 
 from .candidate import Candidate, Hit, fuse
 from .filters import Filter
-from .names import Mention, mentions, name_key
-from .passage import Passage
+from .names import Mention, mentions
 from .sentences import sentences
 
 if TYPE_CHECKING:
@@ -35,21 +35,20 @@ FOUND = 30
 """Passages that `search` keeps of the fused lists."""
 LINKED = 20
 """Passages that `link` adds to those found: 50 candidates in all."""
-ASKED = 4
-HOP = 0
-HOPSHARE = False
 NAMING = 6
-"""So many of the found passages are read for names of documents,"""
+"""So many of the found passages are read for names of other documents,"""
+ASKED = 4
+"""with so many of those that the question itself names;"""
 SHARING = 3
-"""and so many for names that other passages mention too."""
+"""and so many of all these for names that other passages mention too."""
 SHARED_BY = 15
 """A name that more passages mention links nothing with nothing."""
 PER_NAME = 4
 """A name that many passages carry leads to so many of them, those closest to the question."""
-COMMON_HEADING = 8
-"""A heading that more passages carry is no name."""
+MOST_CARRIERS = 500
+"""So many of them are compared with the question,"""
 MOST_SHARED = 160
-"""Names looked up in the whole corpus's texts for one question."""
+"""and so many names are looked up in the corpus's texts."""
 
 
 class Channel(Protocol):
@@ -86,45 +85,29 @@ async def asearch(
 def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None) -> list[Candidate]:
     """The passages that `question` or the first of `found` name or share a rare name with, likeliest evidence first.
 
-    At most `n` that are not among `found`; those that are come along too, since a link is evidence for them as well. Each has one hit of the
-    channel "linked": `score` is the cosine to the question, `via` the passage that names it and `naming` the sentence there that does.
+    At most `n` that are not among `found`; those that are come along too, since a link is evidence for them as well. Each has its passage and one
+    hit of the channel "linked": `score` is the cosine to the question, `via` the passage that names it and `naming` the sentence there that does.
     """
     vector = _vector(corpus.encoder, question)
-    links: dict[str, _Link] = {}
     asked = mentions(question, every_ngram=True)
+    links: dict[str, _Link] = {}
     _follow_names(corpus, links, {"": asked}, filters)
     texts = _first_texts(corpus, links, found, vector, filters)
     named = {id_: mentions(text) for id_, text in texts.items()}
     _follow_names(corpus, links, named, filters)
     _follow_shared_names(corpus, links, texts, named, {key for key, _, _ in asked}, filters)
+
     cosines = corpus.similarity(vector, list(links))
-
-    places = {candidate.passage_id: place for place, candidate in enumerate(found)}
-    order = _keep_closest(links, cosines, places)
-    if HOP:
-        further = {p.id: p.text for p in corpus.get([id_ for id_ in order if id_ not in texts][:HOP], filters)}
-        texts |= further
-        more = {id_: mentions(text) for id_, text in further.items()}
-        _follow_names(corpus, links, more, filters, len(named))
-        if HOPSHARE: _follow_shared_names(corpus, links, texts, more, {key for key, _, _ in asked}, filters)
-        cosines = corpus.similarity(vector, list(links))
-        order = _keep_closest(links, cosines, places)
-
-    kept: list[str] = []
-    new = 0
-    for id_ in order:
-        new += id_ not in places
-        if new > n:
-            break
-        kept.append(id_)
+    known = {candidate.passage_id for candidate in found}
+    kept = _first_new(_by_odds(links, cosines), known, n)
     passages = {passage.id: passage for passage in corpus.get(kept, filters)}
-    spans = {id_: sentences(texts[id_]) for id_ in {links[id_].via for id_ in kept} if id_}
+    spans = {via: sentences(texts[via]) for via in {links[id_].via for id_ in kept} if via}
     linked: list[Candidate] = []
     for id_ in kept:
         if id_ in passages:
             via, place = links[id_].via, links[id_].place
             naming = next((span for span in spans[via] if span[0] <= place < span[1]), None) if via else None
-            hit = Hit("linked", question, len(linked), cosines[id_], via, naming)
+            hit = Hit("linked", question, len(linked), cosines[id_], via or None, naming)
             linked.append(Candidate(id_, (hit,), passages[id_]))
     return linked
 
@@ -141,6 +124,7 @@ def search_linked(corpus: Corpus, question: str, *, filters: Filter | None = Non
 
 
 _NEVER = 1_000
+_VAGUE = 8
 
 
 @dataclass(slots=True)
@@ -149,122 +133,131 @@ class _Link:
 
     asked: bool = False
     named: int = _NEVER
-    """The place among those found of the first that names it,"""
+    """Which of the first texts, counted from 0, is the first that names it,"""
     carriers: int = 1
     """and how many passages carry that name."""
     shared: int = _NEVER
-    """The place of the first with which it shares a rare name,"""
+    """Which of the first texts is the first with which it shares a rare name,"""
     holders: int = SHARED_BY
-    """and how many passages mention that name."""
+    """and how many passages hold the rarest of those names."""
+    names: set[str] = field(default_factory=set)
+    """Those of its own names that it was reached by."""
     via: str = ""
-    """The passage whose text names it; "" for the question."""
+    """The passage whose text names it, "" for the question,"""
     place: int = 0
-    """Where in that text."""
-    groups: tuple[str, ...] = ()
-    """The names that it was reached by."""
+    """and where in that text."""
 
 
 def _first_texts(
     corpus: Corpus, links: Mapping[str, _Link], found: Sequence[Candidate], vector: NDArray[np.float32], filters: Filter | None
 ) -> dict[str, str]:
-    """The texts to read for names: those that the question names and the first of those found."""
+    """The texts to read for names, by passage id: the two best found, those that the question names, the next found."""
     cosines = corpus.similarity(vector, list(links))
     asked = sorted(cosines, key=lambda id_: (-cosines[id_], id_))[:ASKED]
     first = [candidate.passage_id for candidate in found[:NAMING]]
-    known = {candidate.passage_id: candidate.passage for candidate in found[:NAMING] if candidate.passage}
     order = list(dict.fromkeys([*first[:2], *asked, *first]))
-    rest = {passage.id: passage for passage in corpus.get([id_ for id_ in order if id_ not in known], filters)}
-    return {id_: passage.text for id_ in order if (passage := known.get(id_) or rest.get(id_))}
+    return {passage.id: passage.text for passage in corpus.get(order, filters)}
 
 
-def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None, after: int = 0) -> None:
-    """Link the passages that carry a name which stands in one of the texts; `named`: the mentions of each text by passage id, "" is the question."""
+def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None) -> None:
+    """Link the passages that carry a name which stands in a text; `named`: the mentions of each text by passage id, "" is the question."""
     carriers: dict[str, list[str]] = {}
-    for key, id_, kind in corpus.named(list({mention[0] for found in named.values() for mention in found}), filters):
-        carriers.setdefault(f"{kind} {key}" if kind == "heading" else key, []).append(id_)
-    for key in [key for key, ids in carriers.items() if key.startswith("heading ")]:
-        ids = carriers.pop(key)
-        if len(ids) <= COMMON_HEADING:
-            carriers.setdefault(key.removeprefix("heading "), []).extend(ids)
+    for key, id_, _ in corpus.named(list({mention[0] for found in named.values() for mention in found}), filters):
+        ids = carriers.setdefault(key, [])
+        if len(ids) < MOST_CARRIERS:
+            ids.append(id_)
     for rank, (via, found) in enumerate(named.items()):
-        for key, start, _ in _longest(found, carriers):
+        for key, start in _longest(found, carriers):
             for id_ in carriers[key]:
                 if id_ == via:
                     continue
                 one = links.setdefault(id_, _Link())
-                one.groups += (key,)
+                one.names.add(key)
                 if not via:
                     one.asked, one.carriers = True, len(carriers[key])
                 elif one.named == _NEVER:
-                    one.named = after + rank
+                    one.named = rank
                     if not one.asked:
                         one.carriers, one.via, one.place = len(carriers[key]), via, start
 
 
-def _longest(found: Sequence[Mention], known: Mapping[str, object]) -> Iterable[Mention]:
-    """The mentions whose name is known; at one place only the longest of them."""
+def _longest(found: Sequence[Mention], known: Container[str]) -> Iterator[tuple[str, int]]:
+    """Name and place of the mentions that are known; of those inside one another only the longest."""
     covered = -1
     for key, start, end in found:  # by place, longest first
         if end > covered and key in known:
-            yield key, start, end
+            yield key, start
             covered = end
 
 
 def _follow_shared_names(
-    corpus: Corpus, links: dict[str, _Link], texts: Mapping[str, str], named: Mapping[str, Sequence[Mention]], asked: set[str], filters: Filter | None
+    corpus: Corpus, links: dict[str, _Link], texts: Mapping[str, str], named: Mapping[str, Sequence[Mention]], asked: Container[str], filters: Filter | None
 ) -> None:
-    """Link the passages whose text holds a name that few others hold, and that stands in one of the first texts (not in the question: it was searched for)."""
+    """Link the passages that hold a rare name of the first texts, though no document may be titled after it.
+
+    Names that stand in the question are left out: search has looked for those.
+    """
     places: dict[str, tuple[int, str, int]] = {}
     for rank, (via, found) in enumerate(list(named.items())[:SHARING]):
         for key, start, end in found:
-            if key not in asked and not key[0].isdigit() and not key.startswith(("the ", "a ")) and len(places) < MOST_SHARED:
+            if key not in asked and not key[0].isdigit() and not key.startswith(("the ", "a ")):
                 places.setdefault(texts[via][start:end], (rank, via, start))
     holders: dict[str, list[str]] = {}
-    for phrase, id_ in corpus.mentioning(list(places), SHARED_BY + 1, filters):
+    for phrase, id_ in corpus.mentioning(list(places)[:MOST_SHARED], SHARED_BY + 1, filters):
         holders.setdefault(phrase, []).append(id_)
     for phrase, ids in holders.items():
+        rank, via, start = places[phrase]
         if len(ids) > SHARED_BY:
             continue
-        rank, via, start = places[phrase]
         for id_ in ids:
             if id_ == via:
                 continue
             one = links.setdefault(id_, _Link())
-            if (rank, len(ids)) < (one.shared, one.holders) or one.shared == _NEVER:
-                one.shared = min(one.shared, rank)
-                if not one.asked and one.named == _NEVER:
-                    one.via, one.place = via, start
-            one.holders = min(one.holders, len(ids))
+            if not one.asked and one.named == _NEVER and (rank, len(ids)) < (one.shared, one.holders):
+                one.via, one.place = via, start
+            one.shared, one.holders = min(one.shared, rank), min(one.holders, len(ids))
 
 
-def _keep_closest(links: Mapping[str, _Link], cosines: Mapping[str, float], places: Mapping[str, int]) -> list[str]:
+def _by_odds(links: Mapping[str, _Link], cosines: Mapping[str, float]) -> list[str]:
     """Ids of the links, likeliest evidence first; of a name that many passages carry, only those closest to the question."""
-    order = sorted((id_ for id_ in links if id_ in cosines), key=lambda id_: (-cosines[id_], id_))
-    taken: dict[str, int] = {}
+    taken: Counter[str] = Counter()
+    kept: list[str] = []
+    for id_ in sorted((id_ for id_ in links if id_ in cosines), key=lambda id_: (-cosines[id_], id_)):
+        taken.update(links[id_].names)
+        if links[id_].shared < _NEVER or any(taken[name] <= PER_NAME for name in links[id_].names):
+            kept.append(id_)
+    return sorted(kept, key=lambda id_: (-_log_odds(links[id_], cosines[id_]), id_))
+
+
+def _log_odds(link: _Link, cosine: float) -> float:
+    """How likely a linked passage is to be evidence, on a scale of its own.
+
+    A logistic regression, rounded, over what the 2,738 questions of the train files of 2WikiMultiHopQA, HotpotQA and MuSiQue link, each file's
+    passages being its corpus. Recall is flat around these numbers.
+    """
+    odds = 8 * cosine
+    if link.asked:
+        odds += 1
+    if link.named < _NEVER:
+        odds += 3 + 2.5 / (1 + link.named)
+    if link.asked or link.named < _NEVER:
+        odds -= 2 * math.log(min(link.carriers, _VAGUE))  # bounded: the passages of one long document all carry its title
+    if link.shared < _NEVER:
+        odds += 4 + 2.5 / (1 + link.shared) - 2 * math.log(link.holders)
+    return odds
+
+
+def _first_new(order: Sequence[str], known: Container[str], n: int) -> list[str]:
+    """The start of `order` that holds `n` ids which are not known, and all known ones."""
+    new = 0
     kept: list[str] = []
     for id_ in order:
-        for key in links[id_].groups:
-            taken[key] = taken.get(key, 0) + 1
-        if links[id_].shared < _NEVER or any(taken[key] <= PER_NAME for key in links[id_].groups):
+        if id_ in known:
             kept.append(id_)
-    return sorted(kept, key=lambda id_: (-_log_odds(links[id_], cosines[id_], places.get(id_, _NEVER)), id_))
-
-
-def _log_odds(link: _Link, cosine: float, place: int) -> float:
-    """How likely a linked passage is evidence.
-
-    A logistic regression over all links of the 1,705 questions of the train files of 2WikiMultiHopQA, HotpotQA and MuSiQue, each over the pool of its file.
-    """
-    odds = 4.0 * cosine + 5.7 / (5 + place)
-    if link.asked:
-        odds += 0.8
-    if link.named < _NEVER:
-        odds += 1.7 + 2.9 / (1 + link.named)
-    if link.asked or link.named < _NEVER:
-        odds -= 1.85 * math.log(link.carriers)
-    if link.shared < _NEVER:
-        odds += 2.2 + 2.0 / (1 + link.shared) - 1.3 * math.log(link.holders)
-    return odds
+        elif new < n:
+            kept.append(id_)
+            new += 1
+    return kept
 
 
 def _candidates(channel: str, query: str, found: Iterable[tuple[str, float]]) -> list[Candidate]:
@@ -282,6 +275,6 @@ def _with_passages(corpus: Corpus, candidates: Sequence[Candidate], filters: Fil
 @lru_cache(maxsize=64)
 def _vector(encoder: Encoder, text: str) -> NDArray[np.float32]:
     """[dimension]; search and link ask for the same question one after the other."""
-    vector = encoder.encode([text])[0]
+    vector: NDArray[np.float32] = encoder.encode([text])[0]
     vector.flags.writeable = False
     return vector

@@ -19,7 +19,7 @@ from .sentences import sentences
 from .structure import LIST_ITEM, Block, Heading, structure
 
 if TYPE_CHECKING:
-    from .loaders import Document
+    from .document import Document
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 """How many tokens each text has, without special ones."""
@@ -66,18 +66,17 @@ def split(document: Document, count_tokens: CountTokens, *, max_tokens: int = 20
     """The passages of a document, in order and disjoint; `passage.text == document.text[passage.start:passage.end]`.
 
     A passage has at most `max_tokens` tokens, and fewer where the title and headings, which the encoder sees before it, would push it out of the
-    encoder's `window` (but never fewer than 64). Headings and front matter are no part of a passage, unless nothing stands under a heading; all other
-    text is, save sections of nothing but ASCII signs (rules). Linear in the text's length; `count_tokens` is called at most three times.
+    encoder's `window` (but never fewer than 64). A heading is no part of a passage, unless nothing stands under it; all other text is,
+    save ASCII signs (rules) that stand alone. Linear in the text's length; `count_tokens` is called at most three times.
     """
     if max_tokens < 1:
         raise ValueError(f"max_tokens must be at least 1, not {max_tokens}")
-    sections = list(_sections(document))
+    sections = list(_sections(document, min(_TINY, max_tokens)))
     _measure(document, sections, count_tokens, max_tokens, window)
-    spans: list[tuple[tuple[str, ...], int, int]] = []
-    for section in sections:
-        for first, last in _pack(section.units, section.room):
-            spans.append((section.headings, section.units[first].start, section.units[last - 1].end))
-    return _passages(document, spans)
+    packed = ((section, section.units[first:last]) for section in sections for first, last in _pack(section.units, section.room))
+    spans = [(section.headings, units[0].start, units[-1].end) for section, units in packed]
+    with_words = [span for span in spans if not _IDLE.fullmatch(document.text, *span[1:])]
+    return _passages(document, with_words or spans)
 
 
 def whole(document: Document) -> list[Passage]:
@@ -103,14 +102,13 @@ def _passages(document: Document, spans: Sequence[tuple[tuple[str, ...], int, in
     ]
 
 
-def _sections(document: Document) -> Iterator[_Section]:
-    """The sections that hold a word; where there is none, the whole text as one."""
+def _sections(document: Document, tiny: int) -> Iterator[_Section]:
+    """The sections and their units; where there is nothing but the title, the whole text as one."""
     text, found = document.text, False
     for path, blocks in _blocks_by_heading(document):
-        units = _merge_tiny(text, [unit for i, block in enumerate(blocks) for unit in _units(text, block, blocks[i - 1] if i else None)])
-        if any(not _idle(text, unit) for unit in units):
-            found = True
-            yield _Section(path, units)
+        found = True
+        units = (unit for i, block in enumerate(blocks) for unit in _units(text, block, blocks[i - 1] if i else None))
+        yield _Section(path, _merge_tiny(text, units, tiny))
     if not found and text.strip():
         start = len(text) - len(text.lstrip())
         yield _Section((), [_Unit(start, len(text.rstrip()), _BLOCK)])
@@ -121,7 +119,7 @@ def _blocks_by_heading(document: Document) -> Iterator[tuple[tuple[str, ...], li
 
     A heading that nothing stands under is a block of the section around it.
     """
-    parts = structure(document.text, document.source)
+    parts = list(structure(document.text, document.source))
     bare = _bare_headings(document.text, parts)
     path: list[Heading] = []
     blocks: list[Block] = []
@@ -189,18 +187,20 @@ def _trimmed_lines(text: str, block: Block) -> Iterator[tuple[int, int]]:
             yield start, start + len(inner)
 
 
-def _merge_tiny(text: str, units: Sequence[_Unit]) -> list[_Unit]:
-    """Units without a word are joined to their neighbour, and so are neighbours that are tiny together."""
+def _merge_tiny(text: str, units: Iterator[_Unit], tiny: int) -> list[_Unit]:
+    """Neighbours that are tiny together become one; a unit without a word is tied to its neighbour by the price of a cut."""
     merged: list[_Unit] = []
-    idle = False  # the last one in `merged` has no word yet
+    tie = False  # the last one in `merged` has no word, and nothing before it
     for unit in units:
-        now_idle = _idle(text, unit)
-        if merged and (idle or now_idle or unit.end - merged[-1].start <= _TINY):
+        if merged and unit.end - merged[-1].start <= tiny:
             merged[-1].end = unit.end
-            idle = idle and now_idle
-        else:
-            merged.append(unit)
-            idle = now_idle
+            tie = tie and _idle(text, unit)
+            continue
+        idle = _idle(text, unit)
+        if merged and (idle or tie):
+            unit.cut = _WORD
+        tie = idle and (tie or not merged)
+        merged.append(unit)
     return merged
 
 

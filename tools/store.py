@@ -27,7 +27,7 @@ from .names import STOP_WORDS, document_names
 from .passage import Passage, Scalar
 
 if TYPE_CHECKING:
-    from .loaders import Document
+    from .document import Document
 
 FORMAT = 1
 """Raised when the tables change their shape, or `Passage.embedded_text` or the names their meaning."""

@@ -70,16 +70,12 @@ class _Line:
         return not self.text or self.text.isspace()
 
 
-def structure(text: str, source: str = "") -> list[Heading | Block]:
-    """Headings and blocks in order, disjoint; every character that is neither whitespace nor front matter is in one of them.
+def structure(text: str, source: str = "") -> Iterator[Heading | Block]:
+    """Headings and blocks in order, disjoint; every character that is not whitespace is in one of them.
 
-    Linear in the text's length. The suffix of `source` says how the text is to be read: see `BY_LINE` and `MARKDOWN`.
+    Linear in the text's length. The suffix of `source` says how the text is to be read: see `BY_LINE`.
     """
-    suffix = _suffix(source)
-    if suffix in BY_LINE:
-        return list(_runs_of_lines(_lines(text, 0)))
-    start = front_matter(text)[0] if suffix in MARKDOWN else 0
-    return list(_markdown(_lines(text, start)))
+    return (_runs_of_lines if _suffix(source) in BY_LINE else _markdown)(_lines(text))
 
 
 def front_matter(text: str) -> tuple[int, dict[str, Scalar]]:
@@ -87,7 +83,7 @@ def front_matter(text: str) -> tuple[int, dict[str, Scalar]]:
 
     Front matter stands at the very start, between lines of `---`, and holds at least one field; lists and nested fields in it are left out.
     """
-    lines = _lines(text, 0)
+    lines = _lines(text)
     first = next(lines, None)
     if first is None or first.text.rstrip() != "---":
         return 0, {}
@@ -133,8 +129,8 @@ def _scalar(value: str) -> Scalar | None:
     return value
 
 
-def _lines(text: str, start: int) -> Iterator[_Line]:
-    for match in _LINE.finditer(text, start):
+def _lines(text: str) -> Iterator[_Line]:
+    for match in _LINE.finditer(text):
         yield _Line(match.start(), match.end(), match.group().rstrip("\r\n"))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...tools.corpus import Corpus, IndexReport
     from ..agent import Agent
 
-QUESTIONS = ("demo-005", "demo-024", "demo-037", "demo-050")
+QUESTIONS = ("demo-013", "demo-024", "demo-037", "demo-050")
 """Of questions.jsonl: over two hops, over three, a comparison, and one that the articles cannot answer."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from passel.agent import cli
 from passel.agent.commands.graph import WHEN, mermaid
 from passel.agent.commands.options import read_budget, read_filters

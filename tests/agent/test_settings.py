@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from passel.agent.settings import Settings, corpus_path
 from passel.tools.budget import Budget
 from passel.tools.errors import UsageError

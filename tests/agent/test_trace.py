@@ -7,11 +7,12 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+
 from passel.agent.terminal import clean, one_line
 from passel.agent.trace import trace
 from passel.graphs.answer import Answer, CandidatePassage, Citation, Query, SelectedPassage, SubQuestion, Usage, Verdict
 from passel.graphs.events import Answered, Event, Judged, Linked, Planned, Resolved, Searched, Selected, Sentence
-from rich.console import Console
 
 QUESTION = "Where was the engineer of the Mole Light born?"
 SENTENCE = "She was born in Stenmouth, the daughter of a net-maker. [1]"

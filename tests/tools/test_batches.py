@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from passel.tools.batches import by_length, on_every_core, workers
 
 

@@ -6,9 +6,10 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from passel.tools.bert import Bert, Run, pack, unpack
 from passel.tools.weights import minilm_folder
-from safetensors.torch import load_file
 
 SEQUENCES = [[101, 7592, 2088, 102], [101, 2040, 2003, 102], [101, 102], [101, *range(2000, 2250), 102]]
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import HumanMessage, SystemMessage
+from pydantic import BaseModel, Field
+
 from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, stream, without_thoughts
 from passel.tools.errors import PasselError, UsageError
-from pydantic import BaseModel, Field
 
 ANSWER = "The Lathe flows through Port Callow."
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from passel.tools.corpus import Corpus, IndexReport, Progress
+from passel.tools.document import Document
 from passel.tools.encoder import Encoder
 from passel.tools.errors import CorpusMismatch, UsageError
-from passel.tools.loaders import Document
 from passel.tools.vectors import nearest_rows
 
 worker = runpy.run_path(str(Path(__file__).with_name("corpus_worker.py")))
@@ -293,6 +294,18 @@ def test_dense_search_is_right_before_during_and_after_publishing(corpus: Corpus
     check([made[0], Document("d1", "other words now", metadata={"tenant": "b"}), *made[2:4], *made[5:]])
 
 
+def test_a_vector_that_was_replaced_since_the_index_was_published_counts_no_more(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus.add([Document(f"d{i}", f"text {i}", "kabar lodin mifel") for i in range(8)])
+    before = corpus.encoder.encode(["kabar lodin mifel. text 3"])[0]
+    assert corpus.get([corpus.dense(before, 1)[0][0]])[0].source == "d3"
+    monkeypatch.setattr(type(corpus._index), "publish", lambda self, report=None: 0)
+    corpus.add([Document("d3", "text 3", "rugor tehup")])  # the same passage id, under another title
+    found = corpus.dense(before, 8)
+    assert len(found) == 8
+    assert corpus.get([found[-1][0]])[0].source == "d3"
+    assert dict(found) == pytest.approx(corpus.similarity(before, [id_ for id_, _ in found]), abs=1e-5)
+
+
 def test_no_filter_lets_another_tenant_through(corpus: Corpus) -> None:
     corpus.add([Document(f"{tenant}{i}", f"the same text about harbours {i}", "Harbour", {"tenant": tenant}) for i in range(30) for tenant in "ab"])
     vector = corpus.encoder.encode(["the same text about harbours 7"])[0]
@@ -352,6 +365,9 @@ def test_any_history_ends_in_the_same_corpus_as_its_last_state(steps: list[tuple
                 else:
                     corpus.add([])
             assert len(corpus.dense(np.ones(32), 50)) == len(expected)
+            for source, text in expected.items():
+                best = corpus.get([id_ for id_, score in corpus.dense(corpus.encoder.encode([text])[0], 6) if score > 0.999])
+                assert source in [passage.source for passage in best]
         assert publish is type(corpus._index).publish
         assert {source: corpus.document(source) for source in corpus.sources()} == expected
         report = corpus.add([])

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from passel.tools.corpus import Corpus
+from passel.tools.document import Document
 from passel.tools.errors import CorpusBusy
-from passel.tools.loaders import Document
 from passel.tools.lock import write_lock
 
 WORKER = Path(__file__).with_name("corpus_worker.py")

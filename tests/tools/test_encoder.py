@@ -16,11 +16,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
 from passel.tools import sentence_model
 from passel.tools.encoder import Encoder
 from passel.tools.errors import PasselError, UsageError
 from passel.tools.weights import minilm_folder
-from tokenizers import Tokenizer
 
 TEXTS = [
     "Quillmere is a harbour town at the mouth of the Ashen river, founded in 1204.",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from passel.tools.errors import UsageError
 from passel.tools.filters import filterable, to_chroma, to_sql
 

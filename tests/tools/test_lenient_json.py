@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from passel.tools.lenient_json import extract_json, json_values
 
 STYLES = st.sampled_from([{}, {"indent": 2}, {"ensure_ascii": False}])

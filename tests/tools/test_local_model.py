@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
+
 from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, stream
 from passel.tools.errors import UsageError
 from passel.tools.local_model import LocalChatModel
-from pydantic import BaseModel, Field
 
 
 def load(path: Path, **settings: Any) -> LocalChatModel:

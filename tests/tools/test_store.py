@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from passel.tools.document import Document
 from passel.tools.errors import PasselError, UsageError
-from passel.tools.loaders import Document
 from passel.tools.passage import Passage, passage_ids
 from passel.tools.store import Store, _any, _terms
 

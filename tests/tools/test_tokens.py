@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import tiktoken
+
 from passel.tools import tokens
 from passel.tools.encoder import Encoder
 from passel.tools.tokens import count_prompt_tokens

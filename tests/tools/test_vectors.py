@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from passel.tools.corpus import Corpus
+from passel.tools.document import Document
 from passel.tools.errors import PasselError, UsageError
-from passel.tools.loaders import Document
 from passel.tools.vectors import KEPT, IndexFailed, Label, Recent, Server, Versions, nearest_rows
 
 worker = runpy.run_path(str(Path(__file__).with_name("corpus_worker.py")))
@@ -199,7 +200,7 @@ def test_memory_and_files_stay_flat_over_many_reopenings(tmp_path: Path) -> None
 REOPEN = """
 import gc, os, runpy, sys
 from passel.tools.corpus import Corpus
-from passel.tools.loaders import Document
+from passel.tools.document import Document
 worker = runpy.run_path(os.environ["WORKER"])
 encoder = worker["HashEncoder"]()
 def memory():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from passel.tools.encoder import Encoder
 from passel.tools.errors import PasselError
 from passel.tools.home import passel_home

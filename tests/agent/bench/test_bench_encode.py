@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from passel.agent.bench.encode import read_texts, run
 from passel.tools.errors import UsageError
 
