@@ -58,7 +58,9 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows "?" instead
             stream.reconfigure(errors="replace")
-    code = run(sys.argv[1:])
+    arguments = sys.argv[1:]
+    _quiet(debug=_wants_debug(arguments))
+    code = run(arguments)
     try:
         sys.stdout.flush()
     except OSError:  # `passel … | head`: nobody reads any more
@@ -68,10 +70,8 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs one command line and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    debug = "--debug" in options or os.environ.get("PASSEL_DEBUG", "") not in ("", "0")
-    given = [word for n, word in enumerate(arguments) if word != "--debug" or n >= len(options)]  # it may stand anywhere
-    _quiet(debug)
+    options, debug = _options(arguments), _wants_debug(arguments)
+    given = [word for n, word in enumerate(arguments) if word != "--debug" or n >= len(options)]
     try:
         code = app(given, prog_name="passel", standalone_mode=False)
         if code == 130:
@@ -92,6 +92,16 @@ def run(arguments: list[str]) -> int:
         return 2 if isinstance(error, UsageError) else 1
 
 
+def _options(arguments: list[str]) -> list[str]:
+    """What stands before "--"; behind it everything is an argument."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _wants_debug(arguments: list[str]) -> bool:
+    """--debug may stand anywhere: it is added to the end of a command that failed."""
+    return "--debug" in _options(arguments) or os.environ.get("PASSEL_DEBUG", "") not in ("", "0")
+
+
 def _wrong_usage(error: Any, *, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "passel"
@@ -109,11 +119,12 @@ def _wrong_usage(error: Any, *, as_json: bool) -> int:
     return int(error.exit_code)
 
 
-def _quiet(debug: bool) -> None:
+def _quiet(*, debug: bool) -> None:
     """Libraries' warnings and bars are for developers; what goes wrong ends in a typed outcome or an error line."""
     log = logging.getLogger("passel")
     log.handlers[:] = [logging.StreamHandler() if debug else logging.NullHandler()]
     log.propagate = False
     if not debug:
         warnings.simplefilter("ignore")
+        os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -28,7 +28,9 @@ LONGEST = 3
 _OVERLAP = 0.2
 """Weight of the share of the question's content words that a chain holds, beside the cosine of the chain,"""
 _LAST = 0.3
-"""and weight of the cosine of its last sentence alone."""
+"""weight of the cosine of its last sentence alone,"""
+_LONGER = 0.03
+"""and what each sentence before the last costs: a chain must be worth its links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,10 @@ def read_chains(encoder: Encoder, question: str, candidates: Sequence[Candidate]
     cosines = vectors[1:] @ vectors[0]
     alone = {_place(chain[0]): float(cosine) for chain, cosine in zip(chains, cosines, strict=True) if len(chain) == 1}
     words = content_words(question)
-    read_as = [
-        Chain(chain, float(cosine) + _LAST * alone[_place(chain[-1])] + _OVERLAP * covered(words, content_words(text)), float(cosine))
-        for chain, cosine, text in zip(chains, cosines, texts, strict=True)
-    ]
+    read_as: list[Chain] = []
+    for chain, cosine, text in zip(chains, map(float, cosines), texts, strict=True):
+        extra = _OVERLAP * covered(words, content_words(text)) + _LAST * alone[_place(chain[-1])] - _LONGER * (len(chain) - 1)
+        read_as.append(Chain(chain, cosine + extra, cosine))
     return sorted(read_as, key=lambda chain: -chain.score)
 
 

@@ -4,7 +4,8 @@
 several keys (or operators) at one level mean "and". "source" is reserved: it is the passage's source id, never metadata.
 
 Types are kept apart as Chroma keeps them: 1 and 1.0 are equal, True and "1" are neither. A passage without the key passes `$ne` and `$nin`
-and nothing else. The SQL form decides; the Chroma form is for speed and lets through the same passages.
+and nothing else. The SQL form decides; the Chroma form is for speed and lets through the same passages and, where a fraction is compared with
+whole numbers, a few more: Chroma cuts its fraction off (in 1.5.9: 1.5 equals 1, and 1 is not less than 1.5).
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def filterable(key: str) -> bool:
 
 
 def to_chroma(filters: Filter) -> dict[str, Any]:
-    """One key, one operator, one type a level, as Chroma's `where` asks for. Raises UsageError for a filter that is none or is empty."""
+    """One key, one operator, one type a level, as Chroma's `where` asks for; lets through at least what `to_sql` does.
+
+    Raises UsageError for a filter that is none or is empty.
+    """
     parts = [_group_to_chroma(key, value) if key in ("$and", "$or") else _key_to_chroma(key, value) for key, value in _items(filters)]
     return _joined("$and", parts)
 
@@ -149,9 +153,25 @@ def _key_to_chroma(key: str, value: Any) -> dict[str, Any]:
 
 
 def _condition_to_chroma(key: str, operator: str, operand: Any) -> dict[str, Any]:
-    if operator not in ("$in", "$nin"):
-        return {key: {operator: operand}}
+    if operator in ("$in", "$nin"):
+        return _list_to_chroma(key, operator, operand)
+    if _is_fraction(operand):
+        if operator == "$ne":
+            return {"$or": [{key: {"$ne": operand}}, {key: {"$eq": int(operand)}}]}
+        operator = {"$gt": "$gte", "$lt": "$lte"}.get(operator, operator)
+    return {key: {operator: operand}}
+
+
+def _list_to_chroma(key: str, operator: str, operand: Sequence[Scalar]) -> dict[str, Any]:
+    fractions = [one for one in operand if operator == "$nin" and _is_fraction(one)]
     groups: dict[type, list[Scalar]] = {}
     for one in operand:
-        groups.setdefault(type(one), []).append(one)
-    return _joined("$or" if operator == "$in" else "$and", [{key: {operator: chosen}} for chosen in groups.values()])
+        if one not in fractions:
+            groups.setdefault(type(one), []).append(one)
+    parts = [{key: {operator: chosen}} for chosen in groups.values()]
+    parts += [_condition_to_chroma(key, "$ne", fraction) for fraction in fractions]
+    return _joined("$or" if operator == "$in" else "$and", parts)
+
+
+def _is_fraction(value: Scalar) -> bool:
+    return isinstance(value, float) and not value.is_integer()

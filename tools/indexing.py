@@ -214,7 +214,7 @@ class Run:
         sha256 = document.sha256 or digest(canonical({"title": document.title, "text": document.text, "metadata": dict(document.metadata)}))
         document = replace(document, sha256=sha256 if split else f"{sha256}:whole")
         with self._store.reading() as reading:
-            stamp, embedded = reading.stamp(document.source), reading.embedded(document.source)
+            stamp, heads = reading.stamp(document.source), reading.heads(document.source)
         if stamp is not None and stamp[1] == document.sha256:
             self._unchanged += 1
             return
@@ -224,7 +224,7 @@ class Run:
             self._refused.append(Refusal(document.origin or document.source, "there is no text in it", document.origin, document.source))
             return
         self._batch.documents.append((document, passages))
-        self._batch.fresh += [passage for passage in passages if embedded.get(passage.id) != passage.embedded_text]
+        self._batch.fresh += [passage for passage in passages if heads.get(passage.id) != (passage.title, passage.headings)]
         if stamp is None:
             self._added += 1
         else:

@@ -191,7 +191,12 @@ def _longest(found: Sequence[Mention], known: Container[str]) -> Iterator[tuple[
 
 
 def _follow_shared_names(
-    corpus: Corpus, links: dict[str, _Link], texts: Mapping[str, str], named: Mapping[str, Sequence[Mention]], asked: Container[str], filters: Filter | None
+    corpus: Corpus,
+    links: dict[str, _Link],
+    texts: Mapping[str, str],
+    named: Mapping[str, Sequence[Mention]],
+    asked: Container[str],
+    filters: Filter | None,
 ) -> None:
     """Link the passages that hold a rare name of the first texts, though no document may be titled after it.
 

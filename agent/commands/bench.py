@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...tools.errors import UsageError
 from .. import terminal
 from .options import JsonOption
 
-bench = typer.Typer(help="Measure speed, as ratios against a named peer in one run.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from ..bench.encode import EncodeBench
+    from ..bench.search import SearchBench
 
-FileOption = Annotated[Path | None, typer.Option("--file", metavar="FILE.jsonl", help="Texts to measure with; else 2Wiki's in ../shared/data.")]
+bench = typer.Typer(help="Measure speed, as ratios against a named peer in one run.", no_args_is_help=True)
 
 
 @bench.command()
-def encode(file: FileOption = None, json: JsonOption = False) -> None:
+def encode(
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE.jsonl", help="Texts to measure with; else 2Wiki's in ../shared/data.")] = None,
+    json: JsonOption = False,
+) -> None:
     """Embedding passages, against sentence-transformers with its defaults."""
     from ..bench.encode import run
 
@@ -27,7 +33,51 @@ def encode(file: FileOption = None, json: JsonOption = False) -> None:
         return
     with terminal.working("encoding, in turns with sentence-transformers"):
         row = run(file)
+    _show_encode(row)
+
+
+@bench.command()
+def search(
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of the data sets; else ../shared/data.")] = None,
+    sizes: Annotated[str, typer.Option("--sizes", metavar="N,…", help='Sizes to grow a corpus to (takes minutes); "" for none.')] = "5000,20000,50000",
+    json: JsonOption = False,
+) -> None:
+    """Dense, lexical and linked search, against a plain Chroma query over the same vectors."""
+    from ..bench.search import run
+
+    if json:
+        with terminal.json_alone(lambda line: {"error": line}) as emit:
+            emit(asdict(run(data, sizes=_numbers(sizes))))
+        return
+    with terminal.working("searching, in turns with Chroma"):
+        row = run(data, sizes=_numbers(sizes))
+    _show_search(row)
+
+
+def _numbers(sizes: str) -> list[int]:
+    try:
+        return [int(size) for size in sizes.split(",") if size]
+    except ValueError:
+        raise UsageError(f"--sizes: {sizes!r} are no numbers", "Write them as --sizes 5000,20000") from None
+
+
+def _show_encode(row: EncodeBench) -> None:
     terminal.say(f"encode: {row.ratio:.2f} × the speed of {row.peer} ({row.passages:,} passages, median of {row.rounds} rounds)")
     terminal.say(f"  passel  {row.ours_per_second:8,.0f} passages/s")
     terminal.say(f"  peer    {row.peer_per_second:8,.0f} passages/s")
     terminal.say(f"  smallest cosine between the two vectors of a passage: {row.min_cosine:.5f}")
+
+
+def _show_search(row: SearchBench) -> None:
+    from rich.table import Table
+
+    terminal.say(f"search: {row.ratio:.2f} × the time of one query of {row.peer}, encoding included ({row.questions} questions, {row.rounds} rounds)")
+    terminal.say(f"  passel  {row.parts.whole.p50:7.1f} ms p50 {row.parts.whole.p95:7.1f} ms p95")
+    terminal.say(f"  peer    {row.peer_whole.p50:7.1f} ms p50 {row.peer_whole.p95:7.1f} ms p95")
+    table = Table("passages", "encode", "dense", "lexical", "link", "whole", "whole p95", box=None, title="ms a question, p50", title_justify="left")
+    for column in table.columns:
+        column.justify = "right"
+    for parts in (row.parts, *row.growth):
+        timings = (parts.encode, parts.dense, parts.lexical, parts.link, parts.whole)
+        table.add_row(f"{parts.passages:,}", *(f"{timing.p50:.1f}" for timing in timings), f"{parts.whole.p95:.1f}")
+    terminal.say(table)

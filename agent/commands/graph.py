@@ -13,7 +13,7 @@ from .. import terminal
 WHEN = {
     ("plan", "search"): "each ready query",
     ("plan", "judge"): "nothing ready",
-    ("judge", "search"): "look: next hop or gap",
+    ("judge", "search"): "look again",
     ("judge", "generate"): "answer",
     ("judge", "abstain"): "abstain",
     ("verify", "judge"): "a gap, the first time",
@@ -33,7 +33,7 @@ def graph(
         raise UsageError(f"cannot draw {output.name}: what is drawn is Mermaid text, FILE.mmd", _VIEWERS)
     text = mermaid()
     if output is None:
-        terminal.say(text)
+        typer.echo(text)  # never wrapped
         return
     try:
         output.write_text(text + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from passel.agent import cli
+from passel.agent.commands.demo import QUESTIONS, add_articles
 from passel.agent.commands.graph import WHEN, mermaid
 from passel.agent.commands.options import read_budget, read_filters
 from passel.graphs.answer import Answer
@@ -116,6 +117,8 @@ def test_version(passel: Any) -> None:
         (["index", "no-such-folder"], "no-such-folder"),
         (["corpus", "info", "no-such"], "no-such"),
         (["graph", "--output", "x.gif"], "x.gif"),
+        (["bench", "search", "--sizes", "many"], "many"),
+        (["bench", "encode", "--file", "no-such.jsonl"], "no-such.jsonl"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line_and_ends_with_2(passel: Any, arguments: list[str], said: str) -> None:
@@ -370,7 +373,41 @@ def test_a_real_process_prints_its_json_alone_and_the_next_one_remembers_its_thr
     assert "Stenmouth" in second["answer"]
 
 
-# ---- chat, graph, options ----
+# ---- demo, chat, graph, options ----
+
+
+def test_the_demo_answers_its_questions_with_citations_that_open_at_their_place(passel: Any, home: Path) -> None:
+    from passel.tools.corpus import Corpus
+
+    (Path.cwd() / "demo").mkdir()  # a folder of that name must not be taken for the corpus
+    first = passel("demo", "--json")
+    assert first.code == 0
+    answers = [Answer.model_validate(each) for each in first.json()]
+    assert [answer.id for answer in answers] == list(QUESTIONS)
+    assert [answer.outcome for answer in answers] == ["answered", "answered", "answered", "abstained"]
+    with Corpus.open(home / "corpora" / "demo") as corpus:
+        for answer in answers[:3]:
+            assert answer.citations
+            for citation in answer.citations:
+                assert str(corpus.document(citation.source))[slice(*citation.span)] == citation.quote
+    second = passel("demo")
+    assert second.code == 0
+    assert "0 added, 95 unchanged" in second.out
+    assert all(answer.question.split("?")[0][:60] in second.out for answer in answers)
+    assert "Try next" in second.out
+
+
+def test_the_corpus_of_the_demo_follows_the_bundled_articles(home: Path) -> None:
+    """Wherever the package lies now, and whatever an older version of it put there."""
+    from passel.tools.corpus import Corpus
+    from passel.tools.loaders import Document
+
+    with Corpus.open(home / "corpora" / "old", create=True) as corpus:
+        corpus.add([Document.from_text("Withdrawn.", source="withdrawn.md", title="Withdrawn")])
+        report = add_articles(corpus)
+        assert (report.added, report.removed) == (95, 0)
+        assert "withdrawn.md" not in corpus.sources()
+        assert add_articles(corpus).unchanged == 95
 
 
 def test_chat_through_a_pipe(passel: Any, monkeypatch: pytest.MonkeyPatch) -> None:

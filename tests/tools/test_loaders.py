@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,8 +64,9 @@ def test_bad_files_are_refused_by_name_with_the_reason(tmp_path: Path) -> None:
     documents, refused = load(inside, tmp_path / "absent", max_bytes=1000)
     assert list(documents) == ["good.md"]
     expected = {
-        "empty.md": "empty", "binary.txt": "binary", "latin.txt": "0xdf at offset 4", "big.txt": "2,000 bytes", "photo.png": ".png", "broken.pdf": "converted",
-        "broken.docx": "converted", "out.txt": "leads out", "nowhere.txt": "nowhere", "pipe.txt": "regular", "absent": "no such file",
+        "empty.md": "empty", "binary.txt": "binary", "latin.txt": "0xdf at offset 4", "big.txt": "2,000 bytes", "photo.png": ".png",
+        "broken.pdf": "converted", "broken.docx": "converted", "out.txt": "leads out", "nowhere.txt": "nowhere", "pipe.txt": "regular",
+        "absent": "no such file",
     }  # fmt: skip
     assert set(refused) == set(expected)
     for name, words in expected.items():
@@ -83,7 +85,8 @@ def test_encodings_with_a_mark_are_read(tmp_path: Path) -> None:
 def test_titles_and_metadata(tmp_path: Path) -> None:
     (tmp_path / "front.md").write_text("---\ntitle: A Title\nauthor: 'Ann'\ntags: [x]\n---\n# Heading\nBody.")
     (tmp_path / "plain-old_notes.txt").write_text("No heading here.")
-    (tmp_path / "page.html").write_text("<html><head><title>Page title</title></head><body><h1>H</h1><p>Hello <b>there</b>.</p><script>x()</script></body></html>")
+    body = "<h1>H</h1><p>Hello <b>there</b>.</p><script>x()</script>"
+    (tmp_path / "page.html").write_text(f"<html><head><title>Page title</title></head><body>{body}</body></html>")
     documents, _ = load(tmp_path)
     assert (documents["front.md"].title, dict(documents["front.md"].metadata)) == ("A Title", {"author": "Ann"})
     assert documents["front.md"].text == "# Heading\nBody."
@@ -126,8 +129,8 @@ def test_what_is_known_is_not_converted_again(tmp_path: Path) -> None:
     assert all(isinstance(item, Unchanged) for item in again)
     assert {item.source for item in again if isinstance(item, Unchanged)} == {"a.md", "x"}
     (tmp_path / "a.md").write_text("One more.")
-    changed = [item for item in load_paths([tmp_path], known=lambda source, origin, sha256: first[source].sha256 == sha256) if isinstance(item, Document)]
-    assert [item.source for item in changed] == ["a.md"]
+    changed = load_paths([tmp_path], known=lambda source, origin, sha256: first[source].sha256 == sha256)
+    assert [item.source for item in changed if isinstance(item, Document)] == ["a.md"]
 
 
 def test_a_document_in_memory() -> None:
@@ -141,8 +144,6 @@ def test_a_document_in_memory() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_one_document_or_one_refusal(raw: bytes) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         for name in ("a.md", "a.jsonl"):
             path = Path(folder, name)
@@ -192,24 +193,26 @@ def test_a_file_that_is_reached_twice_counts_once_and_a_name_is_given_once(tmp_p
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file permissions and byte names are POSIX")
-def test_what_may_not_be_read_or_has_no_name(tmp_path: Path) -> None:
-    (tmp_path / "good.md").write_text("Good.")
-    for name in ("secret.md", "rows.jsonl"):
-        (tmp_path / name).write_text("Secret.")
-        (tmp_path / name).chmod(0)
-    (tmp_path / "closed").mkdir(mode=0)
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("Text.")
+def test_what_may_not_be_read_or_has_no_name() -> None:
     shut = {"secret.md", "rows.jsonl", "closed"}
-    if os.geteuid() == 0:  # root may read everything, so be somebody else for a moment
-        for folder in (tmp_path, *tmp_path.parents[:3]):
-            folder.chmod(0o755)
-        os.seteuid(65534)
-    try:
-        documents, refused = load(tmp_path)
-    finally:
-        if os.getuid() == 0:
-            os.seteuid(0)
-        (tmp_path / "closed").chmod(0o700)
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "good.md").write_text("Good.")
+        for file in ("secret.md", "rows.jsonl"):
+            (folder / file).write_text("Secret.")
+            (folder / file).chmod(0)
+        (folder / "closed").mkdir(mode=0)
+        Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Text.")
+        is_root = os.geteuid() == 0
+        if is_root:  # root may read everything, so be somebody else for a moment
+            os.seteuid(65534)
+        try:
+            documents, refused = load(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            (folder / "closed").chmod(0o700)
     assert list(documents) == ["good.md"]
     assert {name: reason for name, reason in refused.items() if name in shut} == dict.fromkeys(shut, "no permission to read it")
     assert refused["caf\ufffd.md"] == "its name is not UTF-8"
@@ -260,7 +263,12 @@ def test_a_pdf_sentence_goes_on_over_hyphens_and_pages() -> None:
     found = [keepers.text[start:end].replace("\n", " ") for start, end in sentences(keepers.text)]
     assert "The last of the keepers who lived in the tower was Tam Rudd." in found
     assert [keepers.text[start:][:9] for start in keepers.pages] == ["The lamp ", "the tower"]
-    assert [passage.page for passage in split(keepers, lambda texts: [len(text.split()) for text in texts], max_tokens=25)] == [1, 1, 2]
+
+
+def test_a_passage_knows_its_page() -> None:
+    document = load(PDF)[0]["two-pages.pdf"]
+    passages = split(document, lambda texts: [len(text.split()) for text in texts], max_tokens=8)
+    assert [(passage.text[:10], passage.page) for passage in passages] == [("The first ", 1), ("The second", 2)]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +327,8 @@ def test_titles_of_text_files(tmp_path: Path, name: str, text: str, title: str) 
 
 
 def test_odd_jsonl_files(tmp_path: Path) -> None:
-    (tmp_path / "bom.ndjson").write_bytes('\ufeff{"text": "Straße"}\r\n\r\n{"text": "zwei", "n": NaN, "big": 1e400, "huge": 99999999999999999999, "": 1}'.encode())
+    odd = '{"text": "zwei", "n": NaN, "big": 1e400, "huge": 99999999999999999999, "": 1}'
+    (tmp_path / "bom.ndjson").write_bytes(f'\ufeff{{"text": "Straße"}}\r\n\r\n{odd}'.encode())
     (tmp_path / "empty.jsonl").write_bytes(b"\n\n")
     (tmp_path / "long.jsonl").write_text('{"text": "%s"}\n{"text": "short"}\n' % ("x" * 500))
     (tmp_path / "u16.jsonl").write_bytes('{"text": "one"}\n{"text": "two"}'.encode("utf-16"))

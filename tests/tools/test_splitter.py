@@ -80,6 +80,10 @@ def test_small_paragraphs_are_merged_and_long_ones_cut_at_sentences() -> None:
         assert len(passage.text.split()) <= 40
 
 
+def test_short_sentences_are_whole_even_where_there_is_little_room() -> None:
+    assert [passage.text for passage in cut("Aa bb cc. " * 4, max_tokens=3)] == ["Aa bb cc."] * 4
+
+
 def test_paragraphs_stay_whole_where_they_can_and_sections_apart() -> None:
     paragraphs = ["Alpha " + "word " * n + "end." for n in (28, 8, 28)]
     assert [passage.text for passage in cut("\n\n".join(paragraphs), max_tokens=40)] in (
@@ -115,7 +119,7 @@ def test_no_passage_is_larger_than_what_the_encoder_sees(encoder: Encoder) -> No
     long = "Edda Quill, the keeper's daughter, rowed to Lapwing in 1911; it rained. " * 60
     heading = "A very long heading that goes on and on " * 4
     text = f"# A guide\n\n{long}\n\n## {heading}\n\n{long}\n\n## Data\n\n{'ﬁsh日本語🙂' * 400}\n\n{'zx9q' * 300}"
-    document = Document("a.md", text, "A guide to the boats and harbours of the isles")
+    document = Document("a.md", text, "A guide to the boats and harbours of the isles " * 6)
     passages = split(document, encoder.count_tokens)
     assert max(encoder.count_tokens([passage.text for passage in passages])) <= 200
     assert max(encoder.count_tokens([passage.embedded_text for passage in passages])) <= encoder.max_tokens - 2

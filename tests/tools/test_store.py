@@ -38,10 +38,10 @@ def document(source: str, *texts: str, title: str = "", headings: tuple[str, ...
 def put(store: Store, *documents: tuple[Document, list[Passage]]) -> None:
     """As a writing run does: vectors only for what the store does not know."""
     with store.reading() as reading:
-        known = {id_: text for made, _ in documents for id_, text in reading.embedded(made.source).items()}
+        known = {id_: head for made, _ in documents for id_, head in reading.heads(made.source).items()}
     with store.writing() as writing:
         for made, passages in documents:
-            fresh = [passage for passage in passages if known.get(passage.id) != passage.embedded_text]
+            fresh = [passage for passage in passages if known.get(passage.id) != (passage.title, passage.headings)]
             writing.put(made, passages, {passage.id: vector(passage.embedded_text) for passage in fresh})
 
 
@@ -111,7 +111,10 @@ def test_removing_leaves_nothing_behind(store: Store) -> None:
     with store.writing() as writing:
         assert writing.remove("a") == 2
         assert writing.remove("a") == 0
+    with store.writing() as writing:
+        assert writing.remove("nothing") == 0
     with store.reading() as reading:
+        assert reading.seq == 2
         assert (reading.count(), reading.count_lexical(), reading.count_documents()) == (1, 1, 1)
         assert reading.named(["alpha"]) == []
         assert len(reading.deleted_after(0)) == 2
