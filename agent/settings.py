@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -12,6 +13,12 @@ from ..rerankers import cuts
 from ..tools.budget import Budget
 from ..tools.errors import UsageError
 from ..tools.home import passel_home
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+CORPUS_FILE = "corpus.sqlite3"
+"""What makes a folder a corpus."""
 
 
 class Settings(BaseSettings):
@@ -45,10 +52,10 @@ class Settings(BaseSettings):
     def load(cls, **given: Any) -> Settings:
         """Settings with `given` (those not None) on top. Raises UsageError, one line for each bad value."""
         try:
+            _refuse_unknown(cls)
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
-            lines = [f"{'.'.join(str(part) for part in bad['loc'])}: {bad['msg'].removeprefix('Value error, ')} (got {bad['input']!r})" for bad in error.errors()]
-            raise UsageError("bad settings: " + "; ".join(lines), "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
+            raise UsageError("bad settings: " + "; ".join(map(_explained, error.errors())), "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
         except ValueError as error:  # a TOML file that does not parse
             raise UsageError(f"bad settings: {error}", "Look at passel.toml and .env in this folder.") from None
 
@@ -57,8 +64,21 @@ class Settings(BaseSettings):
         return cuts.fixed(self.passages)
 
     def corpus_path(self, name: str | None = None) -> Path:
-        """Where a corpus lies: a path where `name` has a separator or is an existing folder, else a name under `$PASSEL_HOME/corpora`."""
+        """Where a corpus lies: a path where `name` has a separator or is the folder of a corpus, else a name under `$PASSEL_HOME/corpora`."""
         return corpus_path(name or self.corpus)
+
+
+def _explained(bad: ErrorDetails) -> str:
+    where, message = ".".join(str(part) for part in bad["loc"]), bad["msg"].removeprefix("Value error, ")
+    return message if message.startswith(f"{where}:") else f"{where}: {message} (got {bad['input']!r})"
+
+
+def _refuse_unknown(settings: type[Settings]) -> None:
+    """A misspelt name in passel.toml would otherwise go unnoticed. Raises ValueError."""
+    file = Path(str(settings.model_config.get("toml_file")))
+    given = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if unknown := sorted(set(given) - set(settings.model_fields)):
+        raise ValueError(f"{file} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
 
 
 def corpora_folder() -> Path:
@@ -67,7 +87,7 @@ def corpora_folder() -> Path:
 
 def corpus_path(name: str) -> Path:
     """See `Settings.corpus_path`. Raises UsageError for a name that is no plain file name."""
-    if name.strip() and ("/" in name or "\\" in name or Path(name).is_dir()):
+    if name.strip() and ("/" in name or "\\" in name or (Path(name) / CORPUS_FILE).is_file()):
         return Path(name).expanduser()
     if not name.strip() or name.startswith("-"):
         raise UsageError(f"{name!r} is no name for a corpus", "Use letters, digits, - and _, or a path.")

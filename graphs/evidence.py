@@ -19,7 +19,9 @@ from ..tools.words import content_words, covered, holds
 from .state import DraftSentence, Quote
 
 CHAINS = 6
-"""Most chains that an extractive answer is made of, those of the sub-questions aside."""
+"""Most chains that an extractive answer is made of, those of the sub-questions aside,"""
+WORSE = 0.25
+"""and how much lower than the best one's their score may be."""
 
 
 def read_selected(encoder: Encoder, question: str, candidates: Sequence[Candidate], selection: Mapping[str, Any] | None) -> list[Chain]:
@@ -44,7 +46,7 @@ def extract(chains: Sequence[Chain], parts: Sequence[tuple[int, Sequence[Chain]]
             say(of_part[0], number)
     ends: list[str] = []
     for chain in chains:
-        if len(ends) < CHAINS and chain.last.passage.id not in ends:
+        if len(ends) < CHAINS and chain.score >= chains[0].score - WORSE and chain.last.passage.id not in ends:
             ends.append(chain.last.passage.id)
             say(chain, None)
     return list(said.values())

@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
 from ..rerankers.selection import EMPTY, Selection
+from ..tools.errors import PasselError
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage
 from .citing import numbered_citations
 from .context import RagContext, with_passages
@@ -43,7 +44,7 @@ async def run(
                 yield cast(Event, chunk)
     except Exception as error:
         log.exception("the run %s failed", question.get("trace_id", ""))
-        failure = f"{type(error).__name__}: {error}".splitlines()[0]
+        failure = " ".join(f"{error} {error.hint}".split()) if isinstance(error, PasselError) else f"{type(error).__name__}: {error}".splitlines()[0]
     yield Answered(answer=await asyncio.to_thread(to_answer, state, context, (time.perf_counter() - began) * 1000, failure))
 
 

@@ -25,6 +25,15 @@ def _fake(name: str) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PASSEL_HOME of the tests' own: the tester's corpora, threads and caches are neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("passel-home")
+        patch.setenv("PASSEL_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def fake_chat() -> Any:
     """The class FakeChat: `fake_chat.of("first answer", "second", ValueError("third call fails"))`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 Spent = dict[str, float]
 """What was spent under each name of `Budget`'s fields (and other counters that nobody limits), added up by `add_spent`."""
@@ -15,6 +16,8 @@ Spent = dict[str, float]
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Limits of one run; every one must be positive (`looks` may be 0)."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a misspelt limit in the settings is an error
 
     calls: int = 16
     """Calls of the chat model."""

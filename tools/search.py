@@ -94,12 +94,11 @@ def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = 
     _follow_names(corpus, links, {"": asked}, filters)
     texts = _first_texts(corpus, links, found, vector, filters)
     named = {id_: mentions(text) for id_, text in texts.items()}
-    _follow_names(corpus, links, named, filters)
-    _follow_shared_names(corpus, links, texts, named, {key for key, _, _ in asked}, filters)
+    known = _follow_names(corpus, links, named, filters)
+    _follow_shared_names(corpus, links, texts, named, known, {key for key, _, _ in asked}, filters)
 
     cosines = corpus.similarity(vector, list(links))
-    known = {candidate.passage_id for candidate in found}
-    kept = _first_new(_by_odds(links, cosines), known, n)
+    kept = _first_new(_by_odds(links, cosines), {candidate.passage_id for candidate in found}, n)
     passages = {passage.id: passage for passage in corpus.get(kept, filters)}
     spans = {via: sentences(texts[via]) for via in {links[id_].via for id_ in kept} if via}
     linked: list[Candidate] = []
@@ -159,16 +158,21 @@ def _first_texts(
     return {passage.id: passage.text for passage in corpus.get(order, filters)}
 
 
-def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None) -> None:
-    """Link the passages that carry a name which stands in a text; `named`: the mentions of each text by passage id, "" is the question."""
+def _follow_names(
+    corpus: Corpus, links: dict[str, _Link], named: Mapping[str, Sequence[Mention]], filters: Filter | None
+) -> Container[str]:
+    """Link the passages that carry a name which stands in a text; returns those names.
+
+    `named`: the mentions of each text by passage id, "" is the question.
+    """
     carriers: dict[str, list[str]] = {}
     for key, id_, _ in corpus.named(list({mention[0] for found in named.values() for mention in found}), filters):
         ids = carriers.setdefault(key, [])
         if len(ids) < MOST_CARRIERS:
             ids.append(id_)
     for rank, (via, found) in enumerate(named.items()):
-        for key, start in _longest(found, carriers):
-            for id_ in carriers[key]:
+        for key, start, _ in _outermost(found, carriers):
+            for id_ in carriers.get(key, ()):
                 if id_ == via:
                     continue
                 one = links.setdefault(id_, _Link())
@@ -179,15 +183,18 @@ def _follow_names(corpus: Corpus, links: dict[str, _Link], named: Mapping[str, S
                     one.named = rank
                     if not one.asked:
                         one.carriers, one.via, one.place = len(carriers[key]), via, start
+    return carriers
 
 
-def _longest(found: Sequence[Mention], known: Container[str]) -> Iterator[tuple[str, int]]:
-    """Name and place of the mentions that are known; of those inside one another only the longest."""
+def _outermost(found: Sequence[Mention], known: Container[str]) -> Iterator[Mention]:
+    """The mentions but for those that are part of a longer known name: "Bava" where "Mario Bava" stands and is known."""
     covered = -1
-    for key, start, end in found:  # by place, longest first
-        if end > covered and key in known:
-            yield key, start
-            covered = end
+    for mention in found:  # by place, longest first
+        key, _, end = mention
+        if end > covered:
+            yield mention
+            if key in known:
+                covered = end
 
 
 def _follow_shared_names(
@@ -195,16 +202,17 @@ def _follow_shared_names(
     links: dict[str, _Link],
     texts: Mapping[str, str],
     named: Mapping[str, Sequence[Mention]],
+    known: Container[str],
     asked: Container[str],
     filters: Filter | None,
 ) -> None:
     """Link the passages that hold a rare name of the first texts, though no document may be titled after it.
 
-    Names that stand in the question are left out: search has looked for those.
+    `known`: names that documents carry; `asked`: names in the question, which are left out, since search has looked for those.
     """
     places: dict[str, tuple[int, str, int]] = {}
     for rank, (via, found) in enumerate(list(named.items())[:SHARING]):
-        for key, start, end in found:
+        for key, start, end in _outermost(found, known):
             if key not in asked and not key[0].isdigit() and not key.startswith(("the ", "a ")):
                 places.setdefault(texts[via][start:end], (rank, via, start))
     holders: dict[str, list[str]] = {}

@@ -39,7 +39,7 @@ def encode(
 @bench.command()
 def search(
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of the data sets; else ../shared/data.")] = None,
-    sizes: Annotated[str, typer.Option("--sizes", metavar="N,…", help='Sizes to grow a corpus to (takes minutes); "" for none.')] = "5000,20000,50000",
+    sizes: Annotated[str, typer.Option("--sizes", metavar="N,…", help='Sizes to grow a corpus to (minutes); "" for none.')] = "5000,20000,50000",
     json: JsonOption = False,
 ) -> None:
     """Dense, lexical and linked search, against a plain Chroma query over the same vectors."""

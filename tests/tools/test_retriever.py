@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document as LangChainDocument
@@ -20,11 +19,13 @@ QUESTION = "Where was the designer of the Tarn Light born?"
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
     with Corpus.open(tmp_path_factory.mktemp("corpora") / "tarn", encoder=Encoder.load(cache=False), create=True) as made:
+        light = "# Tarn Light\n\n## Building\n\nIt was designed by Ilse Marn.\n"
+        ilse = {"tenant": "a", "score": 7, "year": 1871}
         made.add(
             [
-                Document.from_text("# Tarn Light\n\n## Building\n\nIt was designed by Ilse Marn.\n", source="light.md", title="Tarn Light", metadata={"tenant": "a"}),
-                Document.from_text("Ilse Marn is a native of Ostrey.", source="ilse", title="Ilse Marn", metadata={"tenant": "a", "score": 7, "year": 1871}),
-                *(Document.from_text(f"The designer of beacon {i} was born in a light year.", source=f"b{i}", title=f"Beacon {i}", metadata={"tenant": "b"}) for i in range(40)),
+                Document.from_text(light, source="light.md", title="Tarn Light", metadata={"tenant": "a"}),
+                Document.from_text("Ilse Marn is a native of Ostrey.", source="ilse", title="Ilse Marn", metadata=ilse),
+                *(Document.from_text(f"Beacon {i} was lit in {i + 1800}.", source=f"b{i}", title=f"Beacon {i}", metadata={"tenant": "b"}) for i in range(40)),
             ]
         )
         yield made
