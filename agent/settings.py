@@ -55,7 +55,8 @@ class Settings(BaseSettings):
             _refuse_unknown(cls)
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
-            raise UsageError("bad settings: " + "; ".join(map(_explained, error.errors())), "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
+            faults = "; ".join(map(_explained, error.errors()))
+            raise UsageError(f"bad settings: {faults}", "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
         except ValueError as error:  # a TOML file that does not parse
             raise UsageError(f"bad settings: {error}", "Look at passel.toml and .env in this folder.") from None
 

@@ -15,8 +15,8 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     tried = "; ".join(f"“{query['query']}”" for query in state["queries"]) or "nothing"
     missing = f" Not found: {', '.join(verdict['missing'])}." if verdict.get("missing") else ""
     if verdict.get("out_of_budget") or (failure or "").startswith("out of budget"):
-        limit = failure or verdict["why"]
-        outcome, text, error = "out_of_budget", f"No answer within the budget ({limit.removeprefix('out of budget: ')}). I searched for {tried}.", None
+        limit = (failure or verdict["why"]).removeprefix("out of budget: ")
+        outcome, text, error = "out_of_budget", f"No answer within the budget ({limit}). I searched for {tried}.", None
     elif failure:
         outcome, text, error = "failed", "", failure
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..rerankers.selection import Selection, Selector
+from ..rerankers.selection import Selector
 from ..tools.budget import Budget, Spent
 from ..tools.candidate import Candidate
 from ..tools.passage import Passage
@@ -47,12 +47,9 @@ def with_passages(candidates: Iterable[Mapping[str, Any]], corpus: Corpus, filte
     return [Candidate(c.passage_id, c.hits, passages[c.passage_id]) for c in known if c.passage_id in passages]
 
 
-def selected_passages(selection: Mapping[str, Any] | None, corpus: Corpus, filters: Mapping[str, Any] | None) -> tuple[Selection | None, list[Passage]]:
-    """The selection of the state and its passages, in its order."""
-    if selection is None:
-        return None, []
-    chosen = Selection.from_state(selection)
-    return chosen, corpus.get(chosen.ids, filters)
+def selected_passages(selection: Mapping[str, Any] | None, corpus: Corpus, filters: Mapping[str, Any] | None) -> list[Passage]:
+    """The passages of the state's selection, in its order."""
+    return corpus.get(selection["ids"], filters) if selection else []
 
 
 def spent_on(replies: Iterable[Reply]) -> Spent:

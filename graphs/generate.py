@@ -24,7 +24,7 @@ from .state import Draft, DraftSentence, RagState, RagUpdate, ready
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
     context = runtime.context
-    _, passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
+    passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
     draft: Draft = {"sentences": [], "declined": False, "failure": None}
     replies: list[chat.Reply] = []
 

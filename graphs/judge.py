@@ -43,6 +43,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         return Verdict(kind="answer", why="the evidence covers the question", answerable=evidence.answerable, missing=evidence.missing)
     gaps = [Query(query=gap, reason="gap") for gap in evidence.missing_names if same_query(gap) not in asked]
     if gaps and may_look:
-        return Verdict(kind="look", why="the evidence does not speak of what the question names", queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
+        why = "the evidence does not speak of what the question names"
+        return Verdict(kind="look", why=why, queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
     why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
     return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)

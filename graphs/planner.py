@@ -21,7 +21,8 @@ _BOTH = (
     re.compile(rf"^{_VERB}\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),?\s+both\s+(?P<rest>.+?)$", re.IGNORECASE),
     re.compile(
         rf"^{_VERB}\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),?\s+"
-        r"(?P<rest>(?-i:located|situated|from|the same|born|made|written|built|founded|named|have|share|use|die|live|come|work|lie|stand|belong|originate)\b.*?)$",
+        r"(?P<rest>(?-i:located|situated|from|the same|born|made|written|built|founded|named|"
+        r"have|share|use|die|live|come|work|lie|stand|belong|originate)\b.*?)$",
         re.IGNORECASE,
     ),
 )

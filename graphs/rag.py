@@ -48,7 +48,9 @@ def build_graph() -> StateGraph[RagState, RagContext, RagInput, RagState]:
 def each_ready_query(state: RagState) -> list[Send] | Literal["judge"]:
     """The whole question, and every sub-question that waits for no other."""
     whole: QueryState = {"query": state["standalone"], "reason": "question", "sub_question": None}
-    parts: list[QueryState] = [{"query": sub["question"], "reason": "sub_question", "sub_question": sub["id"]} for sub in ready(state["sub_questions"])]
+    parts: list[QueryState] = [
+        {"query": sub["question"], "reason": "sub_question", "sub_question": sub["id"]} for sub in ready(state["sub_questions"])
+    ]
     return _sends(state, [whole, *parts]) or "judge"
 
 

@@ -48,7 +48,9 @@ async def run(
     yield Answered(answer=await asyncio.to_thread(to_answer, state, context, (time.perf_counter() - began) * 1000, failure))
 
 
-def new_question(question: str, *, history: list[tuple[str, str]] | None = None, filters: Mapping[str, Any] | None = None, id: str | None = None) -> RagInput:
+def new_question(
+    question: str, *, history: list[tuple[str, str]] | None = None, filters: Mapping[str, Any] | None = None, id: str | None = None
+) -> RagInput:
     """The graph's input for one question."""
     return {
         "question": question,
@@ -61,7 +63,8 @@ def new_question(question: str, *, history: list[tuple[str, str]] | None = None,
 
 def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, failure: str | None = None) -> Answer:
     """The published form of a run's final state, texts and titles fetched from the corpus."""
-    outcome = state.get("outcome") or {"outcome": "failed", "text": "", "sentences": [], "confidence": 0.0, "error": failure or "the run ended without an outcome"}
+    error = failure or "the run ended without an outcome"
+    outcome = state.get("outcome") or {"outcome": "failed", "text": "", "sentences": [], "confidence": 0.0, "error": error}
     selection = Selection.from_state(state["selection"]) if state.get("selection") else EMPTY
     candidates = with_passages(state.get("candidates", []), context.corpus, state.get("filters"))
     place = {id: n for n, id in enumerate(selection.ranked)}

@@ -12,7 +12,7 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `draft` and `verdict`; writes the outcome where sentences are left, else leaves it to judge (once) or to abstain."""
     draft, context = state["draft"], runtime.context
     assert draft is not None, "generate runs before verify"
-    _, passages = selected_passages(state["selection"], context.corpus, state.get("filters"))
+    passages = selected_passages(state["selection"], context.corpus, state.get("filters"))
     lengths = {passage.id: len(passage.text) for passage in passages}
     kept: list[DraftSentence] = []
     for sentence in draft["sentences"]:

@@ -58,8 +58,7 @@ class Candidate:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Candidate:
-        hits = (Hit(channel, query, rank, score, via, tuple(naming) if naming else None) for channel, query, rank, score, via, naming in state["hits"])
-        return cls(state["id"], tuple(hits))
+        return cls(state["id"], tuple(_hit(*row) for row in state["hits"]))
 
 
 def fuse(lists: Iterable[Sequence[Candidate]]) -> list[Candidate]:
@@ -81,6 +80,11 @@ def _unite(one: Candidate, other: Candidate) -> Candidate:
         if key not in hits or _place(hit) < _place(hits[key]):
             hits[key] = hit
     return replace(one, hits=tuple(hits[key] for key in sorted(hits)), passage=one.passage or other.passage)
+
+
+def _hit(channel: str, query: str, rank: int, score: float, via: str | None, naming: Sequence[int] | None) -> Hit:
+    """A checkpoint gives tuples back as lists."""
+    return Hit(channel, query, rank, score, via, (naming[0], naming[1]) if naming else None)
 
 
 def _place(hit: Hit) -> tuple[int, float, str, tuple[int, int]]:

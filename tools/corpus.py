@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import CorpusMismatch, PasselError, UsageError
-from .filters import Filter, to_chroma
+from .filters import Filter, to_chroma, to_sql
 from .indexing import MAX_TOKENS, IndexReport, Progress, Run
 from .lock import write_lock
 from .passage import Passage
@@ -142,14 +142,15 @@ class Corpus:
 
     # ---- writing, under the file lock ----
 
-    def index(self, paths: Sequence[Path | str], *, wait: float = 0, progress: Callable[[Progress], None] | None = None) -> IndexReport:
+    def index(self, paths: Path | str | Sequence[Path | str], *, wait: float = 0, progress: Callable[[Progress], None] | None = None) -> IndexReport:
         """Bring the corpus in step with files, folders and .jsonl files; remove what vanished under them.
 
         Unchanged documents cost a hash; an interrupted run goes on when run again. What is refused now but was indexed before keeps its old content.
         `wait`: seconds to wait for another writer (math.inf: as long as it takes). Raises CorpusBusy.
         """
         with self._writing(wait, progress) as run:
-            run.index([Path(os.path.abspath(Path(path).expanduser())) for path in paths])
+            chosen = [paths] if isinstance(paths, Path | str) else paths
+            run.index([Path(os.path.abspath(Path(path).expanduser())) for path in chosen])
             return run.finish()
 
     def add(
@@ -239,7 +240,7 @@ class Corpus:
 
     def _selected(self, reading: Reading, filters: Filter) -> Rows | None:
         """The vectors that pass a filter, None where these are more than EXACT; kept for a while, since one question searches several times."""
-        key = (reading.seq, json.dumps(filters, sort_keys=True))
+        key = (reading.seq, repr(to_sql(filters)))
         with self._selecting:
             if key not in self._filtered:
                 self._filtered[key] = reading.vectors_where(filters, limit=EXACT)

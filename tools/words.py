@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 _WORD = re.compile(r"\w+")
 STOP_WORDS = frozenset(
     (
-        "a an the and or but nor if of in on at by to from for with without into onto over under about as than then that this these those there here it "
-        "its is are was were be been being am do does did done has have had having will would shall should can could may might must not no yes "
+        "a an the and or but nor if of in on at by to from for with without into onto over under about as than then that this these those there here "
+        "it its is are was were be been being am do does did done has have had having will would shall should can could may might must not no yes "
         "who whom whose what which when where why how he she they them his her hers their theirs him we us our you your i my me mine "
         "also both either each any some such same so very just only more most other another between during after before because while s t d ll re ve"
     ).split()

@@ -18,14 +18,14 @@ TEXTS = [
 
 
 @pytest.fixture(scope="session")
-def tarn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tarn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a corpus."""
     from passel.tools.loaders import Document
 
     folder = tmp_path_factory.mktemp("tarn") / "corpus"
     with Corpus.open(folder, create=True) as corpus:
         corpus.add(Document.from_text(row["text"], source=row["id"], title=row["title"]) for row in TEXTS)
-    yield folder
+    return folder
 
 
 @pytest.fixture

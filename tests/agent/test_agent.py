@@ -50,7 +50,7 @@ def test_a_thread_remembers_and_questions_do_not_mix(agent: Agent) -> None:
     alone = agent.ask("How tall is the Tarn Light?", thread="t")
     fresh = agent.ask("How tall is the Tarn Light?")
     assert plain(alone) == plain(fresh), "nothing of the earlier questions is left in a question that stands alone"
-    assert [question for question, _ in agent.turns("t")][0] == BUILT
+    assert agent.turns("t")[0][0] == BUILT
     assert len(agent.turns("t")) == 3
     assert agent.turns("other") == []
     agent.forget("t")
@@ -68,7 +68,8 @@ def test_the_callers_history_is_used_instead_of_the_threads(agent: Agent) -> Non
 def test_a_finished_run_keeps_one_small_checkpoint(tmp_path: Path) -> None:
     long = " ".join(f"The word number {n} of this very long passage about the Tarn Light says nothing new." for n in range(400))
     texts = [{"id": f"d{n}", "title": f"Light {n}", "text": f"Light {n} was lit in {1700 + n}. {long}"} for n in range(60)]
-    with Agent.from_documents(texts[:8] + [{"id": f"s{n}", "title": f"Ship {n}", "text": f"Ship {n} met the Tarn Light."} for n in range(200)], threads=tmp_path / "t.db") as agent:
+    ships = [{"id": f"s{n}", "title": f"Ship {n}", "text": f"Ship {n} met the Tarn Light."} for n in range(200)]
+    with Agent.from_documents([*texts[:8], *ships], threads=tmp_path / "t.db") as agent:
         for question in ("Which ship met the Tarn Light?", "When was Light 3 lit?"):
             agent.ask(question, thread="t")
         sizes = sqlite3.connect(tmp_path / "t.db").execute("SELECT length(checkpoint), length(metadata) FROM checkpoints").fetchall()

@@ -44,11 +44,11 @@ def test_gold_passages_are_among_the_candidates(asked: Asked) -> None:
 
 
 def test_the_answer_stands_in_what_is_said(asked: Asked) -> None:
-    said = [
-        answer.outcome == "answered" and any(plain(string) in plain(answer.answer) for string in question["answers"]) and question["answers"][0] not in ("yes", "no")
-        for question, answer in asked
-        if question["answers"]
-    ]
+    def says(answer: Answer, strings: list[str]) -> bool:
+        """A yes or no cannot be extracted: counted as not said."""
+        return answer.outcome == "answered" and strings[0] not in ("yes", "no") and any(plain(string) in plain(answer.answer) for string in strings)
+
+    said = [says(answer, question["answers"]) for question, answer in asked if question["answers"]]
     assert sum(said) >= 0.60 * len(said)
 
 

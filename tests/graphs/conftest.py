@@ -20,7 +20,7 @@ from passel.tools.corpus import Corpus
 from passel.tools.loaders import Document
 
 TEXTS = {
-    "Harbour Hall": "The Harbour Hall in Arn was designed by Ilse Marn and opened in 1871. Its tower is 41 metres high. A clock by Otto Vane hangs above the gate.",
+    "Harbour Hall": "The Harbour Hall in Arn was designed by Ilse Marn and opened in 1871. Its tower is 41 metres high. Otto Vane built its clock.",
     "Ilse Marn": "Ilse Marn was an architect. She was born in the village of Sedge in 1832 and died in 1904. Her brother was the painter Joss Marn.",
     "Sedge": "Sedge is a village on the river Till. It has 212 inhabitants and a mill that grinds buckwheat. The mill was built in 1790.",
     "Otto Vane": "Otto Vane was a clockmaker of Arn, born in 1840. He built eleven tower clocks and never owned a watch.",

@@ -14,7 +14,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "answer.schema.json"
 
 
 def test_the_published_schema_is_the_codes() -> None:
-    """After a change of `Answer`: python -c 'import json; from passel import Answer; print(json.dumps(Answer.model_json_schema(), indent=2))' > docs/answer.schema.json"""
+    """After a change of `Answer`, write `json.dumps(Answer.model_json_schema(), indent=2)` there."""
     assert json.loads(SCHEMA.read_text()) == Answer.model_json_schema()
 
 

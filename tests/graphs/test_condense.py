@@ -28,7 +28,8 @@ def test_what_is_carried(question: str, standalone: str) -> None:
 
 
 def test_an_earlier_turn_serves_where_the_last_one_names_nothing() -> None:
-    assert carry_over("Where did she die?", [*LIGHT, {"question": "when was she born?", "answer": "in 1811"}]) == "Where did she die? (Mirel Ostane; Tarn Light)"
+    turns: list[Turn] = [*LIGHT, {"question": "when was she born?", "answer": "in 1811"}]
+    assert carry_over("Where did she die?", turns) == "Where did she die? (Mirel Ostane; Tarn Light)"
 
 
 turns = st.lists(st.fixed_dictionaries({"question": st.text(max_size=60), "answer": st.text(max_size=60)}), min_size=1, max_size=4)

@@ -26,7 +26,8 @@ def test_parts(question: str, parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["Where was the architect of the Hall born?", "Who wrote Salt and Iron?", "What is the name of the ship?", "Marn", "", "Which came first?"]
+    "question",
+    ["Where was the architect of the Hall born?", "Who wrote Salt and Iron?", "What is the name of the ship?", "Marn", "", "Which came first?"],
 )
 def test_a_question_with_no_pattern_stays_whole(question: str) -> None:
     assert plan_embedded(question) == []

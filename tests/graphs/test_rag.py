@@ -104,7 +104,8 @@ async def test_a_model_that_returns_garbage_ends_in_a_typed_outcome(ask: Any, ha
 
 
 async def test_what_no_passage_supports_is_never_said(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
-    model = fake_chat.of(WHOLE, "She was born in the village of Sedge in 1832. [1] The moon landing was filmed in Nevada by actors. [2] She was born in 1950. [1]")
+    written = "She was born in the village of Sedge in 1832. [1] The moon landing was filmed in Nevada by actors. [2] She was born in 1950. [1]"
+    model = fake_chat.of(WHOLE, written)
     events = await ask(BRIDGE, model=model)
     answer = events[-1].answer
     check(answer, harbour)

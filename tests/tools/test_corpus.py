@@ -62,7 +62,7 @@ def test_a_folder_is_indexed_and_again_adds_nothing(corpus: Corpus, docs: Path) 
     assert changes(corpus.index([docs])) == (3, 0, 0, 0, 0)
     assert corpus.sources() == ["harbour.md", "people/mayor.md", "people/poet.txt"]
     seq, encoded = corpus.seq, corpus.encoder.encoded
-    assert changes(corpus.index([str(docs)])) == (0, 3, 0, 0, 0)
+    assert changes(corpus.index(str(docs))) == (0, 3, 0, 0, 0)
     assert (corpus.seq, corpus.encoder.encoded) == (seq, encoded)
 
 
@@ -317,8 +317,10 @@ def test_no_filter_lets_another_tenant_through(corpus: Corpus) -> None:
     everything = [id_ for id_, _ in corpus.dense(vector, 100)]
     assert len(everything) == 60
     assert len(corpus.get(everything, {"tenant": "a"})) == 30
-    with pytest.raises(UsageError, match="filter"):
-        corpus.dense(vector, 3, {"tenant": None})
+    for bad in ({"tenant": None}, {"tenant": object()}, {3: "a"}):
+        for ask in (lambda bad=bad: corpus.dense(vector, 3, bad), lambda bad=bad: corpus.lexical("harbours", 3, bad)):
+            with pytest.raises(UsageError, match="filter"):
+                ask()
 
 
 def test_scores_are_cosines_of_the_stored_vectors(corpus: Corpus) -> None:

@@ -25,7 +25,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
             [
                 Document.from_text(light, source="light.md", title="Tarn Light", metadata={"tenant": "a"}),
                 Document.from_text("Ilse Marn is a native of Ostrey.", source="ilse", title="Ilse Marn", metadata=ilse),
-                *(Document.from_text(f"Beacon {i} was lit in {i + 1800}.", source=f"b{i}", title=f"Beacon {i}", metadata={"tenant": "b"}) for i in range(40)),
+                *(Document.from_text(f"Lit in {1800 + i}.", source=f"b{i}", title=f"Beacon {i}", metadata={"tenant": "b"}) for i in range(40)),
             ]
         )
         yield made

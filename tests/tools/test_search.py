@@ -175,11 +175,12 @@ def test_no_more_new_passages_than_asked_for_but_all_known_ones(corpus: Corpus) 
 
 
 def test_the_candidates_of_a_question_are_fifty_at_most(tmp_path: Path, encoder: Encoder) -> None:
-    first = ("Ada", "Bryn", "Cole", "Dora", "Edda", "Finn", "Gus", "Hal", "Ines")
-    names = [f"{name} {family}" for name in first for family in ("Orr", "Pike", "Quill", "Rood", "Sund", "Tey", "Ulm", "Vane")]
+    families = ("Orr", "Pike", "Quill", "Rood", "Sund", "Tey")
+    names = [f"{name} {family}" for name in ("Ada", "Bryn", "Cole", "Dora", "Edda", "Finn") for family in families]
     with Corpus.open(tmp_path / "c", encoder=encoder, create=True) as corpus:
-        fill(corpus, {name: (name, "Keeper of " + ", ".join(names[(7 * i) % 72 :][:7]) + ".") for i, name in enumerate(names)})
-        found = search_linked(corpus, "Who kept Ada Orr?")
+        fill(corpus, {f"light {i}": (f"Lighthouse {i}", f"Its keepers were {', '.join(names[i % 6 * 6 :][:6])}.") for i in range(40)})
+        fill(corpus, {name: (name, "Eats herring and rye bread.") for name in names})
+        found = search_linked(corpus, "Which lighthouse had keepers?")
         assert len(found) == FOUND + LINKED
         assert len({candidate.passage_id for candidate in found}) == len(found)
 
