@@ -13,12 +13,13 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 from ..graphs.answer import Answer
 from ..graphs.context import RagContext
 from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
-from ..graphs.run import new_question, run
+from ..graphs.run import Graph, new_question, run
 from ..rerankers.chains import rank_chains
 from ..rerankers.cut_selector import CutSelector
 from ..rerankers.cuts import Cut, fixed
@@ -67,8 +68,9 @@ class Agent:
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
         self._loop = OwnLoop()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._graph = build_graph().compile()
+        self._remembering: Graph | None = None
         self._closing = contextlib.ExitStack()
 
     @classmethod
@@ -175,8 +177,10 @@ class Agent:
                 yield event
             return
         threads = await self._open_threads()
-        async with self._locks.setdefault(thread, asyncio.Lock()):
-            graph, config = build_graph().compile(checkpointer=threads.saver), threads.config(thread)
+        graph, config = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(thread)
+        self._remembering = graph
+        one_at_a_time = self._locks.setdefault(thread, asyncio.Lock())
+        async with one_at_a_time:
             left = await graph.aget_state(config)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
             async for event in run(graph, context, asked, config=config, resume=resume):

@@ -18,10 +18,11 @@ from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, S
 from .citing import numbered_citations
 from .context import RagContext, with_passages
 from .events import Answered, Event
-from .rag import RECURSION_LIMIT
 from .state import RagInput, RagState
 
 log = logging.getLogger("passel")
+_STEPS, _STEPS_OF_A_LOOK = 16, 5
+"""More than a run within its budget can take: LangGraph's recursion limit backs the budget up."""
 Graph = CompiledStateGraph[RagState, RagContext, RagInput, RagState]
 
 
@@ -35,7 +36,7 @@ async def run(
     began = time.perf_counter()
     state: Mapping[str, Any] = dict(question)
     failure: str | None = None
-    options: RunnableConfig = {"recursion_limit": RECURSION_LIMIT, **(config or {})}
+    options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
     try:
         async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
             if mode == "values":
@@ -44,8 +45,21 @@ async def run(
                 yield cast(Event, chunk)
     except Exception as error:
         log.exception("the run %s failed", question.get("trace_id", ""))
-        failure = " ".join(f"{error} {error.hint}".split()) if isinstance(error, PasselError) else f"{type(error).__name__}: {error}".splitlines()[0]
-    yield Answered(answer=await asyncio.to_thread(to_answer, state, context, (time.perf_counter() - began) * 1000, failure))
+        failure = _line(error)
+    latency_ms = (time.perf_counter() - began) * 1000
+    try:
+        answer = await asyncio.to_thread(to_answer, state, context, latency_ms, failure)
+    except Exception as error:  # the corpus itself is out of reach
+        log.exception("the run %s could not be put into words", question.get("trace_id", ""))
+        line = failure or _line(error)
+        answer = Answer(id=question.get("id"), question=question["question"], outcome="failed", answer="", latency_ms=latency_ms, error=line)
+    yield Answered(answer=answer)
+
+
+def _line(error: Exception) -> str:
+    """One line for a person."""
+    told = f"{error} {error.hint}" if isinstance(error, PasselError) else f"{type(error).__name__}: {error}"
+    return " ".join(told.split())
 
 
 def new_question(

@@ -10,6 +10,7 @@ whole numbers, a few more: Chroma cuts its fraction off (in 1.5.9: 1.5 equals 1,
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from .passage import Scalar
 Filter = Mapping[str, Any]
 
 _ORDER = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_LISTED = "(SELECT value FROM json_each(?))"  # a list of any length in one parameter
 _OPERATORS = ("$eq", "$ne", "$in", "$nin", *_ORDER)
 
 
@@ -114,16 +116,15 @@ def _condition_to_sql(key: str, operator: str, operand: Any) -> tuple[str, list[
         expression, parameters = _condition_to_sql(key, "$in" if operator == "$nin" else "$eq", operand)
         return f"NOT {expression}", parameters
     if key == "source":
-        chosen = list(operand) if operator == "$in" else [operand]
-        return f"(p.source IN ({', '.join('?' * len(chosen))}))", chosen
+        return f"(p.source IN {_LISTED})", [json.dumps(operand if operator == "$in" else [operand])]
     path = f'$."{key}"'
     typed = "(ifnull(json_type(p.metadata, ?), '') IN ({}) AND json_extract(p.metadata, ?) {})"
     if operator in _ORDER:
         return typed.format("'integer', 'real'", f"{_ORDER[operator]} ?"), [path, path, operand]
     parts, parameters = [], []
     for types, chosen in _by_type(operand if operator == "$in" else [operand]).items():
-        parts.append(typed.format(types, f"IN ({', '.join('?' * len(chosen))})"))
-        parameters += [path, path, *chosen]
+        parts.append(typed.format(types, f"IN {_LISTED}"))
+        parameters += [path, path, json.dumps(chosen)]
     return f"({' OR '.join(parts)})", parameters
 
 

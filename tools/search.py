@@ -15,7 +15,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -278,11 +278,9 @@ def _candidates(channel: str, query: str, found: Iterable[tuple[str, float]]) ->
 
 
 def _with_passages(corpus: Corpus, candidates: Sequence[Candidate], filters: Filter | None) -> list[Candidate]:
-    """The candidates with their passages; those that are gone or filtered out are left out."""
-    missing = [candidate.passage_id for candidate in candidates if candidate.passage is None]
-    passages = {passage.id: passage for passage in corpus.get(missing, filters)} if missing else {}
-    texts = ((candidate, candidate.passage or passages.get(candidate.passage_id)) for candidate in candidates)
-    return [Candidate(candidate.passage_id, candidate.hits, passage) for candidate, passage in texts if passage]
+    """The candidates with their passages; those that are gone or filtered out are left out, whatever a channel may have said."""
+    passages = {passage.id: passage for passage in corpus.get([candidate.passage_id for candidate in candidates], filters)}
+    return [replace(candidate, passage=passages[candidate.passage_id]) for candidate in candidates if candidate.passage_id in passages]
 
 
 @lru_cache(maxsize=64)

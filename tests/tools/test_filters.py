@@ -172,3 +172,13 @@ def test_any_key_and_value_is_sql_or_a_usage_error(key: str, value: Any) -> None
     database.execute("INSERT INTO passages VALUES (?, ?)", (value if key == "source" else "s", json.dumps({key: value}, ensure_ascii=False)))
     assert database.execute(f"SELECT count(*) FROM passages p WHERE {expression}", parameters).fetchone() == (1,)
     database.close()
+
+
+def test_a_list_may_be_long() -> None:
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE passages (source TEXT, metadata TEXT)")
+    database.execute("INSERT INTO passages VALUES ('s7', '{\"n\": 70000}')")
+    for filters in ({"source": {"$in": [f"s{i}" for i in range(100_000)]}}, {"n": {"$in": list(range(100_000))}}):
+        expression, parameters = to_sql(filters)
+        assert database.execute(f"SELECT count(*) FROM passages p WHERE {expression}", parameters).fetchone() == (1,)
+    database.close()
