@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakValueDictionary
 
 from ..graphs.answer import Answer
 from ..graphs.context import RagContext
@@ -68,7 +68,6 @@ class Agent:
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
         self._loop = OwnLoop()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._graph = build_graph().compile()
         self._remembering: Graph | None = None
         self._closing = contextlib.ExitStack()
@@ -76,9 +75,10 @@ class Agent:
     @classmethod
     def from_corpus(cls, corpus: str | Path, **options: Any) -> Self:
         """Opens a corpus by name or folder; `options` as of the class. The agent closes it."""
-        opened = Corpus.open(corpus_path(str(corpus)))
-        agent = cls(opened, **options)
-        agent._closing.callback(opened.close)
+        with contextlib.ExitStack() as stack:
+            opened = stack.enter_context(Corpus.open(corpus_path(str(corpus))))
+            agent = cls(opened, **options)
+            agent._closing = stack.pop_all()
         return agent
 
     @classmethod
@@ -100,10 +100,11 @@ class Agent:
 
         chosen = settings or Settings.load()
         encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
-        opened = Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server)
-        selector = _default_selector(opened, chosen.cut)
-        agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
-        agent._closing.callback(opened.close)
+        with contextlib.ExitStack() as stack:
+            opened = stack.enter_context(Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server))
+            selector = _default_selector(opened, chosen.cut)
+            agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
+            agent._closing = stack.pop_all()
         return agent
 
     # Asking. All of these take the same keywords:
@@ -145,12 +146,11 @@ class Agent:
         self._loop.run(self._forget(thread))
 
     def close(self) -> None:
-        """Cancels what still runs, closes the corpus if this agent opened it."""
-        if self._threads is not None:
-            self._loop.run(self._threads.close())
-            self._threads = None
-        self._loop.close()
-        self._closing.close()
+        """Cancels what still runs, closes the corpus if this agent opened it. Asking afterwards is an error."""
+        try:
+            self._loop.close(last=self._close_threads)
+        finally:
+            self._closing.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,24 +169,27 @@ class Agent:
         id: str | None = None,
     ) -> AsyncIterator[Event]:
         asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id)
-        if filters:
-            to_sql(filters)  # a bad filter is the caller's mistake: said before anything runs
+        if filters is not None:
+            to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
         context = RagContext(self.corpus, self._selector, self._model, budget or self.budget)
         if thread is None:
             async for event in run(self._graph, context, asked):
                 yield event
             return
         threads = await self._open_threads()
-        graph, config = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(thread)
+        graph, config = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(self._key(thread))
         self._remembering = graph
-        one_at_a_time = self._locks.setdefault(thread, asyncio.Lock())
-        async with one_at_a_time:
+        async with threads.alone(self._key(thread)):
             left = await graph.aget_state(config)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
             async for event in run(graph, context, asked, config=config, resume=resume):
                 if isinstance(event, Answered):
-                    await threads.prune(thread)
+                    await threads.prune(self._key(thread))
                 yield event
+
+    def _key(self, thread: str) -> str:
+        """A conversation belongs to one corpus: another corpus's, under the same name, is another conversation."""
+        return f"{hashlib.sha256(str(self.corpus.path.resolve()).encode()).hexdigest()[:12]}:{thread}"
 
     async def _all(self, questions: Iterable[str], concurrency: int, options: dict[str, Any]) -> list[Answer]:
         gate = asyncio.Semaphore(max(1, concurrency))
@@ -195,7 +198,10 @@ class Agent:
             async with gate:
                 return await _last(self._events(question, **options))
 
-        return await asyncio.gather(*(one(question) for question in questions))
+        checked = [_checked(question) for question in questions]  # before any of them costs something
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(question)) for question in checked]
+        return [task.result() for task in tasks]
 
     async def _open_threads(self) -> Threads:
         async with self._opening:
@@ -204,11 +210,18 @@ class Agent:
             return self._threads
 
     async def _turns(self, thread: str) -> list[tuple[str, str]]:
-        values = await (await self._open_threads()).values(thread)
+        values = await (await self._open_threads()).values(self._key(thread))
         return [(turn["question"], turn["answer"]) for turn in values.get("turns", [])]
 
     async def _forget(self, thread: str) -> None:
-        await (await self._open_threads()).delete(thread)
+        threads = await self._open_threads()
+        async with threads.alone(self._key(thread)):  # a run under way would write it back
+            await threads.delete(self._key(thread))
+
+    async def _close_threads(self) -> None:
+        if self._threads is not None:
+            await self._threads.close()
+            self._threads = None
 
 
 def _default_selector(corpus: Corpus, cut: Cut = fixed(8)) -> Selector:

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
+from ..tools.errors import PasselError
+
 T = TypeVar("T")
 _END = object()
+_CLOSED = ("this agent is closed", "Make a new one.")
+_FORKED = ("this agent was made before the process forked", "Make an Agent in each worker process.")
 
 
 class OwnLoop:
     def __init__(self) -> None:
+        self._process = os.getpid()
+        self._starting = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="passel", daemon=True)
         self._thread.start()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs the coroutine in the loop, within the caller's context variables (tracing); cancelling the future cancels the task."""
+        """Runs the coroutine in the loop, within the caller's context variables (tracing); cancelling the future cancels the task.
+
+        Raises PasselError once closed, and in a process that was forked off: threads do not survive a fork.
+        """
         done: Future[T] = Future()
         context = contextvars.copy_context()
 
@@ -33,7 +44,11 @@ class OwnLoop:
             task.add_done_callback(lambda finished: _hand_over(finished, done))
             done.add_done_callback(lambda future: self._loop.call_soon_threadsafe(task.cancel) if future.cancelled() else None)
 
-        self._loop.call_soon_threadsafe(begin)
+        with self._starting:
+            if self._closed or os.getpid() != self._process:
+                work.close()
+                raise PasselError(*(_CLOSED if self._closed else _FORKED))
+            self._loop.call_soon_threadsafe(begin)
         return done
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -41,6 +56,8 @@ class OwnLoop:
         future = self.start(work)
         try:
             return future.result()
+        except asyncio.CancelledError:
+            raise PasselError(*_CLOSED) from None
         except BaseException:
             future.cancel()
             raise
@@ -72,20 +89,27 @@ class OwnLoop:
         finally:
             future.cancel()
 
-    def close(self) -> None:
-        """Cancels what still runs and ends the loop."""
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Cancels what still runs, then runs `last`, then ends the loop. Closing twice is harmless."""
 
-        async def cancel_all() -> None:
+        async def finish() -> None:
             others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            await last()
 
-        if self._loop.is_running():
-            self.start(cancel_all()).result(timeout=10)
+        with self._starting:
+            if self._closed or os.getpid() != self._process:
+                return
+            self._closed = True
+        try:
+            asyncio.run_coroutine_threadsafe(finish(), self._loop).result(timeout=30)
+        finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=10)
-            self._loop.close()
+            if not self._loop.is_running():
+                self._loop.close()
 
 
 async def _pump(events: AsyncIterator[Any], put: Callable[[object], object]) -> None:

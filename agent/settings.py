@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,11 +76,20 @@ def _explained(bad: ErrorDetails) -> str:
 
 
 def _refuse_unknown(settings: type[Settings]) -> None:
-    """A misspelt name in passel.toml would otherwise go unnoticed. Raises ValueError."""
+    """A misspelt name, in passel.toml or as PASSEL_…, would otherwise go unnoticed. Raises ValueError."""
     file = Path(str(settings.model_config.get("toml_file")))
-    given = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if unknown := sorted(set(given) - set(settings.model_fields)):
-        raise ValueError(f"{file} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    in_environment = {name.removeprefix("PASSEL_").partition("__")[0].lower() for name in os.environ if name.startswith("PASSEL_")}
+    for where, names in ((str(file), set(given)), ("the environment", in_environment - _NO_SETTINGS)):
+        if unknown := sorted(names - set(settings.model_fields)):
+            raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
+
+
+_NO_SETTINGS = {"home", "debug", "test_gguf"}
+"""Read elsewhere: where everything is kept, the command line's --debug, the tests' chat model."""
 
 
 def corpora_folder() -> Path:

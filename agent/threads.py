@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
+from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from ..tools.errors import PasselError
+
+log = logging.getLogger("passel")
+_LOOK_AGAIN = 0.03
+"""Seconds."""
 
 
 class Threads:
     """A LangGraph checkpointer that belongs to the event loop it was opened in, with what Passel needs beside it."""
 
-    def __init__(self, saver: AsyncSqliteSaver) -> None:
+    def __init__(self, saver: AsyncSqliteSaver, locks: Path) -> None:
         self.saver = saver
+        self._locks = locks
 
     @classmethod
     async def open(cls, path: Path) -> Threads:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = await aiosqlite.connect(path)
-        await connection.execute("PRAGMA busy_timeout = 10000")
-        saver = AsyncSqliteSaver(connection)
-        await saver.setup()
-        return cls(saver)
+        """Raises PasselError where the file is not what it should be, or out of reach."""
+        locks = path.with_name(f"{path.name}.locks")
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+            connection = await aiosqlite.connect(path)
+            try:
+                await connection.execute("PRAGMA busy_timeout = 10000")
+                saver = AsyncSqliteSaver(connection)
+                await saver.setup()
+            except BaseException:
+                await connection.close()
+                raise
+        except (OSError, sqlite3.Error) as error:
+            raise PasselError(f"cannot open the conversations in {path}: {error}", "Move that file away to begin anew.") from error
+        return cls(saver, locks)
+
+    @contextlib.asynccontextmanager
+    async def alone(self, thread: str) -> AsyncIterator[None]:
+        """One run at a time on a thread, in all processes. Cancelling the wait leaves nothing behind.
+
+        256 lock files serve all threads: two threads that share one wait for each other, which costs time and nothing else.
+        """
+        lock = FileLock(self._locks / f"{hashlib.sha256(thread.encode()).hexdigest()[:2]}.lock", thread_local=False)
+        while True:
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                await asyncio.sleep(_LOOK_AGAIN)
+        try:
+            yield
+        finally:
+            lock.release()
 
     @staticmethod
     def config(thread: str) -> RunnableConfig:
@@ -35,14 +76,15 @@ class Threads:
         return dict(found.checkpoint["channel_values"]) if found else {}
 
     async def prune(self, thread: str) -> None:
-        """Keeps the newest checkpoint of a thread: what led to a finished answer is not needed to go on."""
-        async with self.saver.lock:
-            for table in ("writes", "checkpoints"):
-                await self.saver.conn.execute(
-                    f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?)",
-                    (thread, thread),
-                )
-            await self.saver.conn.commit()
+        """Keeps the newest checkpoint of a thread: what led to a finished answer is not needed to go on. Failing is logged: the answer counts."""
+        try:
+            async with self.saver.lock:
+                newest = "(SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?)"
+                for table in ("writes", "checkpoints"):
+                    await self.saver.conn.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < {newest}", (thread, thread))
+                await self.saver.conn.commit()
+        except sqlite3.Error:
+            log.exception("the conversation %s keeps more than it needs", thread)
 
     async def delete(self, thread: str) -> None:
         await self.saver.adelete_thread(thread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from .context import RagContext
-from .state import RagState, RagUpdate
+from .state import RagState, RagUpdate, turn
 
 
 def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa: ARG001
@@ -21,5 +21,5 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
         outcome, text, error = "failed", "", failure
     else:
         outcome, text, error = "abstained", f"I don't know: {verdict.get('why', 'nothing was found')}.{missing} I searched for {tried}.", None
-    turns = [{"question": state["standalone"], "answer": text}] if outcome == "abstained" else []
+    turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
     return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": 0.0, "error": error}, "turns": turns}

@@ -63,7 +63,7 @@ class Usage(_Form):
     tokens_out: int = 0
     evidence_tokens: int = Field(default=0, description="size of the final selection, by the embedded encoder's tokenizer")
     searches: int = 0
-    pairs: int = Field(default=0, description="(question, passage) pairs that a model scored")
+    pairs: int = Field(default=0, description="(question, passage) pairs that the selector scored")
     seconds: float = Field(default=0.0, description="spent in the chat model's calls")
 
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 
 from ..tools.passage import Passage
+from ..tools.proper_names import proper_names
 from ..tools.sentences import sentences
 from ..tools.words import content_words, covered
 from .answer import Citation
 from .state import DraftSentence, Quote, SubQuestionState
 
-_NUMBERS = re.compile(r"\s*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
+_NUMBERS = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+_NEGATION = re.compile(r"\b(?:not|never|no|none|nor|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 LEAST_SUPPORT = 0.5
 """Share of a sentence's content words that the passage it cites must hold."""
 
@@ -26,19 +28,23 @@ def cite(sentence: str, passages: Sequence[Passage]) -> DraftSentence | None:
     if not words:
         return None
     named = [int(n) - 1 for group in _NUMBERS.findall(sentence) for n in re.split(r"\D+", group)]
-    supported = [n for n in dict.fromkeys(named) if 0 <= n < len(passages) and _support(words, passages[n]) >= LEAST_SUPPORT]
+    supported = [n for n in dict.fromkeys(named) if 0 <= n < len(passages) and _support(text, words, passages[n]) >= LEAST_SUPPORT]
     if not supported and passages:
-        best = max(range(len(passages)), key=lambda n: _support(words, passages[n]))
-        supported = [best] if _support(words, passages[best]) >= LEAST_SUPPORT else []
+        best = max(range(len(passages)), key=lambda n: _support(text, words, passages[n]))
+        supported = [best] if _support(text, words, passages[best]) >= LEAST_SUPPORT else []
     if not supported:
         return None
     return {"text": text, "quotes": [_quote(words, passages[n]) for n in supported]}
 
 
-def _support(words: Sequence[str], passage: Passage) -> float:
+def _support(text: str, words: Sequence[str], passage: Passage) -> float:
+    """The share of the words that the passage holds; 0 where a number, a name or a negation is not the passage's: no paraphrase changes those."""
     there = content_words(passage.embedded_text)
-    numbers = [word for word in words if word.isdigit()]
-    if any(number not in there for number in numbers):  # a wrong date is no paraphrase
+    must = {word for word in words if word.isdigit()} | {word for name in proper_names(text) for word in content_words(name)}
+    if covered(list(must), there) < 1.0 and must:
+        return 0.0
+    quote = _quote(words, passage)
+    if bool(_NEGATION.search(text)) != bool(_NEGATION.search(passage.text[quote["start"] : quote["end"]])):
         return 0.0
     return covered(words, there)
 

@@ -12,15 +12,16 @@ from langgraph.types import Overwrite
 
 from ..tools import chat
 from ..tools.proper_names import proper_names
+from ..tools.words import content_words, covered
 from .context import RagContext, spent_on
 from .prompts import CONDENSE, conversation
 from .state import FRESH, RagState, RagUpdate, Turn
 
-_POINTS_BACK = re.compile(
-    r"\b(he|she|it|they|him|her|them|his|hers|its|their|theirs|this|that|these|those|there|then|one|ones|same|former|latter|else|another|both)\b"
-    r"|^(and|but|so|also|what about|how about|or)\b",
-    re.IGNORECASE,
+_POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|theirs)\b", re.IGNORECASE)
+_ANOTHER = re.compile(
+    r"^(?:(?:and|but|so)\s+)?(?:what|how)\s+about\s+(?:the\s+)?[^,;]+$|^and\s+(?:the\s+)?[^\s,;]+(?:\s+[^\s,;]+){0,3}\?*$", re.IGNORECASE
 )
+"""What about the Heron Bridge? The last question again, of something else."""
 _MOST_CARRIED = 3
 
 
@@ -28,7 +29,8 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `question` and the caller's `history`, or else the thread's `turns`; writes `standalone` and resets every per-run key."""
     question = state["question"].strip()
     history = state.get("history")
-    turns = state.get("turns", []) if history is None else history
+    remembered = [one for one in state.get("turns", []) if one.get("filters") == state.get("filters")]
+    turns = remembered if history is None else history
     fresh = {**FRESH, "standalone": question}
     if not turns:
         return fresh
@@ -37,22 +39,29 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         return {**fresh, "standalone": carry_over(question, turns)}
     recent = [(turn["question"], turn["answer"]) for turn in turns[-6:]]
     reply = await chat.ask(model, CONDENSE, conversation(recent, question), timeout=context.time_left())
-    rewritten = reply.text.strip().strip('"').split("\n")[0].strip()
-    usable = reply.error is None and 0 < len(rewritten) <= 4 * len(question) + 400
+    known = content_words(" ".join([question, *(text for turn in recent for text in turn)]))
+    lines = (line.strip().strip('"') for line in reply.text.splitlines())
+    rewritten = next((line for line in lines if 0 < len(line) <= 4 * len(question) + 400 and covered(content_words(line), known) >= 0.5), None)
+    standalone = rewritten if rewritten and reply.error is None else carry_over(question, turns)
     # `spent` was just reset by FRESH: what this call cost is its first entry
-    return {**fresh, "standalone": rewritten if usable else carry_over(question, turns), "spent": Overwrite(spent_on([reply]))}
+    return {**fresh, "standalone": standalone, "spent": Overwrite(spent_on([reply]))}
 
 
 def carry_over(question: str, turns: list[Turn]) -> str:
     """A question that points back, or names nothing, gets the names of the last turn added: first those the answer brought up.
 
+    "What about X?" is the last question with X in the place of its name.
+
     >>> carry_over("When was she born?", [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it."}])
     'When was she born? (Mirel Ostane; Tarn Light)'
     """
-    if not _POINTS_BACK.search(question) and proper_names(question):
-        return question
     last = turns[-1]
-    asked, answered = proper_names(last["question"]), proper_names(last["answer"])
+    asked, answered = proper_names(last["question"]), proper_names(last["answer"].replace(": ", ". "))
+    named = proper_names(question)
+    if named and _ANOTHER.match(question) and len(asked) == 1 and asked[0] in last["question"]:
+        return last["question"].replace(asked[0], named[0])
+    if named and not _POINTS_BACK.search(question):
+        return question
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
     carried = [name for name in dict.fromkeys(brought_up[:1] + asked + brought_up[1:]) if name.casefold() not in question.casefold()]
     if not carried and len(turns) > 1:

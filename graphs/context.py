@@ -36,6 +36,9 @@ class RagContext:
         """The limit that leaves no room for another call of the chat model."""
         return self.budget.exhausted(spent, self.seconds())
 
+    def calls_left(self, spent: Mapping[str, float]) -> int:
+        return max(0, self.budget.calls - int(spent.get("calls", 0)))
+
     def time_left(self) -> float:
         return max(0.01, self.budget.seconds - self.seconds())
 

@@ -28,8 +28,6 @@ class Searched(_Event):
     type: Literal["searched"] = "searched"
     query: Query
     found: int
-    new: int = 0
-    """Linked round only: candidates that no channel had found before."""
 
 
 class Linked(_Event):

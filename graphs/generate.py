@@ -25,7 +25,7 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
     context = runtime.context
     passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
-    draft: Draft = {"sentences": [], "declined": False, "failure": None}
+    draft: Draft = {"sentences": [], "refused": 0, "declined": False, "failure": None}
     replies: list[chat.Reply] = []
 
     def say(sentence: DraftSentence) -> None:
@@ -50,8 +50,10 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             draft["declined"] = True
         elif cited := cite(piece, passages):
             say(cited)
+        elif any(map(str.isalpha, piece)):  # not a lone "[2]"
+            draft["refused"] += 1
     if replies and replies[-1].error:
-        draft["failure"] = replies[-1].error
+        draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
     draft["declined"] = draft["declined"] and not draft["sentences"]
     return {"draft": draft, "spent": spent_on(replies)}
 

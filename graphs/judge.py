@@ -17,10 +17,12 @@ ENOUGH_FOR_A_CHAT_MODEL = 0.15
 
 
 def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
-    """Reads the selection, the plan and what was asked; writes `verdict`, and counts a look in `spent`."""
+    """Reads the selection, the plan and what was asked; writes `verdict`; a look is counted in `spent` and clears `draft`."""
     verdict = _decide(state, runtime.context)
     runtime.stream_writer(Judged(verdict=verdict))
-    return {"verdict": verdict.model_dump(), "spent": {"looks": 1 if verdict.kind == "look" else 0}}
+    looks = verdict.kind == "look"
+    # what was written before belongs to the old evidence: after a look generate may try again
+    return {"verdict": verdict.model_dump(), "spent": {"looks": int(looks)}, **({"draft": None} if looks else {})}
 
 
 def _decide(state: RagState, context: RagContext) -> Verdict:
@@ -28,6 +30,9 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     asked = {same_query(query["query"]) for query in state["queries"]}
     if context.seconds() >= context.budget.seconds:
         return Verdict(kind="abstain", why="out of budget: seconds", out_of_budget=True)
+    if not state["candidates"]:
+        why = "no passage matches the filters" if filters else "the corpus holds no passage"
+        return Verdict(kind="abstain", why=why)
     may_look = spent.get("looks", 0) < context.budget.looks
 
     waiting = [sub for sub in ready(state["sub_questions"]) if not sub["answer"] and same_query(sub["question"]) not in asked]
@@ -40,10 +45,13 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
     enough = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     if evidence.answerable >= enough and not declined:
-        return Verdict(kind="answer", why="the evidence covers the question", answerable=evidence.answerable, missing=evidence.missing)
+        why = "the evidence speaks of what is asked"
+        return Verdict(kind="answer", why=why, answerable=evidence.answerable, missing=evidence.missing_names)
     gaps = [Query(query=gap, reason="gap") for gap in evidence.missing_names if same_query(gap) not in asked]
     if gaps and may_look:
         why = "the evidence does not speak of what the question names"
         return Verdict(kind="look", why=why, queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
+    if not chains:
+        return Verdict(kind="abstain", why=f"no passage fits the evidence budget of {context.budget.evidence_tokens} tokens")
     why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
     return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)

@@ -21,6 +21,7 @@ from .select import select
 from .state import QueryState, RagInput, RagState, SearchTask, ready, same_query
 from .verify import verify
 
+
 def build_graph() -> StateGraph[RagState, RagContext, RagInput, RagState]:
     graph = StateGraph(RagState, context_schema=RagContext, input_schema=RagInput)
     nodes: tuple[Callable[..., Any], ...] = (condense, plan, search, link, select, resolve, judge, generate, verify, abstain)

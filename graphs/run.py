@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import uuid
@@ -18,7 +19,7 @@ from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, S
 from .citing import numbered_citations
 from .context import RagContext, with_passages
 from .events import Answered, Event
-from .state import RagInput, RagState
+from .state import MOST_TURNS, RagInput, RagState, turn
 
 log = logging.getLogger("passel")
 _STEPS, _STEPS_OF_A_LOOK = 16, 5
@@ -34,13 +35,15 @@ async def run(
     `resume` continues the unfinished run of `config`'s thread instead of starting anew.
     """
     began = time.perf_counter()
-    state: Mapping[str, Any] = dict(question)
+    state: dict[str, Any] = dict(question)
+    stale = not resume  # the first state that a thread shows still holds the last question's answer
     failure: str | None = None
     options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
     try:
         async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
             if mode == "values":
-                state = cast(Mapping[str, Any], chunk)
+                state = dict(question) if stale else {**cast(dict[str, Any], chunk), **question}
+                stale = False
             else:
                 yield cast(Event, chunk)
     except Exception as error:
@@ -65,11 +68,11 @@ def _line(error: Exception) -> str:
 def new_question(
     question: str, *, history: list[tuple[str, str]] | None = None, filters: Mapping[str, Any] | None = None, id: str | None = None
 ) -> RagInput:
-    """The graph's input for one question."""
+    """The graph's input for one question. Filters may be any mappings; the state holds plain ones."""
     return {
         "question": question,
-        "history": None if history is None else [{"question": asked, "answer": answered} for asked, answered in history],
-        "filters": dict(filters) if filters else None,
+        "history": None if history is None else [turn(asked, answered) for asked, answered in history[-MOST_TURNS:]],
+        "filters": None if filters is None else json.loads(json.dumps(filters, default=dict)),
         "id": id,
         "trace_id": uuid.uuid4().hex,
     }
@@ -85,14 +88,19 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
     candidates.sort(key=lambda c: place.get(c.passage_id, len(place)))
     passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
     chosen = [passages[id] for id in selection.ids if id in passages]
-    citations, texts = numbered_citations(outcome["sentences"], chosen, state.get("sub_questions", []))
+    there = {passage.id for passage in chosen}
+    sentences = [sentence for sentence in outcome["sentences"] if any(quote["passage_id"] in there for quote in sentence["quotes"])]
+    citations, texts = numbered_citations(sentences, chosen, state.get("sub_questions", []))
     spent = state.get("spent", {})
     kind: Outcome = "failed" if failure else outcome["outcome"]
+    if len(sentences) < len(outcome["sentences"]):  # their passages were deleted meanwhile
+        kind = "partial" if sentences else "failed"
+        failure = failure or ("" if sentences else "the passages that the answer rests on were deleted meanwhile")
     return Answer(
         id=state.get("id"),
         question=state["question"],
         outcome=kind,
-        answer=" ".join(texts) or outcome["text"],
+        answer=" ".join(texts) or ("" if outcome["sentences"] else outcome["text"]),
         citations=citations,
         selected=[
             SelectedPassage(passage_id=id, title=passages[id].title, text=passages[id].text, relevance=p)
@@ -120,5 +128,5 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
         ),
         latency_ms=latency_ms,
         trace_id=state.get("trace_id", ""),
-        error=failure or outcome["error"],
+        error=failure or outcome["error"] or None,
     )

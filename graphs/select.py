@@ -13,7 +13,7 @@ from .state import RagState, RagUpdate
 def select(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Runs the selector over all rounds' candidates, for the original question, under the evidence budget.
 
-    Reads `standalone` and `candidates`; writes `selection`.
+    Reads `standalone` and `candidates`; writes `selection`, adds to `spent`.
     """
     context = runtime.context
     candidates = with_passages(state["candidates"], context.corpus, state.get("filters"))
@@ -24,4 +24,4 @@ def select(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         for id, p in zip(selection.ids, selection.relevance, strict=True)
     ]
     runtime.stream_writer(Selected(selected=shown, candidates=len(candidates), stop_reason=selection.stop_reason, tokens=selection.tokens))
-    return {"selection": selection.to_state()}
+    return {"selection": selection.to_state(), "spent": {"pairs": len(candidates)}}

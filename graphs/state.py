@@ -6,7 +6,7 @@ Keys without a reducer are written by one node a step. `turns` outlives a questi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from langgraph.types import Overwrite
 
@@ -15,12 +15,17 @@ from ..tools.candidate import Candidate, fuse
 
 MOST_CANDIDATES = 120
 """Kept over all rounds, the best by fused score: bounds the checkpoint."""
-MOST_TURNS = 20
+MOST_TURNS = 12
+MOST_TURN_CHARACTERS = 1_500
+"""Of a question and of an answer that a thread remembers."""
 
 
 class Turn(TypedDict):
+    """`filters`: what the question was bound to; another question sees only turns with the same."""
+
     question: str
     answer: str
+    filters: NotRequired[dict[str, Any] | None]
 
 
 class SubQuestionState(TypedDict):
@@ -56,6 +61,8 @@ class Draft(TypedDict):
     """What generate wrote. `declined`: it found no answer in the evidence."""
 
     sentences: list[DraftSentence]
+    refused: int
+    """Sentences that no passage supports; they were never sent."""
     declined: bool
     failure: str | None
 
@@ -88,6 +95,10 @@ def same_query(text: str) -> str:
 
 def add_turns(old: list[Turn], new: list[Turn]) -> list[Turn]:
     return (old + new)[-MOST_TURNS:]
+
+
+def turn(question: str, answer: str, filters: dict[str, Any] | None = None) -> Turn:
+    return {"question": question[:MOST_TURN_CHARACTERS], "answer": answer[:MOST_TURN_CHARACTERS], "filters": filters}
 
 
 class RagInput(TypedDict, total=False):

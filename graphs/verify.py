@@ -5,7 +5,7 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from .context import RagContext, selected_passages
-from .state import DraftSentence, RagState, RagUpdate
+from .state import DraftSentence, RagState, RagUpdate, turn
 
 
 def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -22,7 +22,7 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     checked = {**draft, "sentences": kept}
     update: RagUpdate = {"draft": checked, "verified": state["verified"] + 1}
     if kept:
-        whole = len(kept) == len(draft["sentences"]) and draft["failure"] is None
+        whole = len(kept) == len(draft["sentences"]) and not draft["refused"] and draft["failure"] is None
         text = " ".join(sentence["text"] for sentence in kept)
         answerable = float((state["verdict"] or {}).get("answerable", 0.0))
         relevance = max((state["selection"] or {}).get("relevance", ()), default=0.0)
@@ -33,5 +33,5 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             "confidence": min(1.0, max(0.0, answerable * relevance)),
             "error": draft["failure"],
         }
-        update["turns"] = [{"question": state["standalone"], "answer": text}]
+        update["turns"] = [turn(state["standalone"], text, state.get("filters"))]
     return update

@@ -82,8 +82,7 @@ def read_chains(encoder: Encoder, question: str, candidates: Sequence[Candidate]
         for start, end in sentences(candidate.passage.text)
     ]
     texts = [" ".join(span.with_title for span in chain) for chain in chains]
-    vectors = encoder.encode([question, *texts])
-    cosines = vectors[1:] @ vectors[0]
+    cosines = encoder.encode(texts) @ encoder.encode([question], remember=False)[0]
     alone = {_place(chain[0]): float(cosine) for chain, cosine in zip(chains, cosines, strict=True) if len(chain) == 1}
     words = content_words(question)
     read_as: list[Chain] = []

@@ -7,6 +7,7 @@ methods" (SIGIR 2009), with their constant 60.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any
@@ -16,12 +17,18 @@ from .passage import Passage
 RRF_CONSTANT = 60
 
 
+def query_key(query: str) -> str:
+    """The query itself, or the beginning and a hash of a long one. The key of a key is the key."""
+    return query if len(query) <= 80 else f"{query[:63]}…{hashlib.sha256(query.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One channel found the passage at `rank` (0 is best) for `query`."""
 
     channel: str
     query: str
+    """As `query_key` gives it: a long one is not repeated in every hit."""
     rank: int
     score: float
     """In the channel's own unit: cosine (dense, linked) or BM25 (lexical, higher is better)."""
@@ -29,6 +36,9 @@ class Hit:
     """Linked hits: the id of the passage that names this one; None where the question itself does."""
     naming: tuple[int, int] | None = None
     """Linked hits: where the naming sentence stands in the text of `via`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "query", query_key(self.query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,6 @@ class Candidate:
     @property
     def channels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(hit.channel for hit in self.hits))
-
-    def best(self, channel: str) -> float | None:
-        """The highest raw score in one channel."""
-        return max((hit.score for hit in self.hits if hit.channel == channel), default=None)
 
     def to_state(self) -> dict[str, Any]:
         """Ids and numbers only; a hit is a plain list, since a checkpoint holds hundreds of them."""

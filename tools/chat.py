@@ -89,12 +89,19 @@ def load_chat_model(name: str, **settings: Any) -> BaseChatModel:
 
     from langchain.chat_models import init_chat_model
 
+    if (url := given.get("base_url")) and urlsplit(str(url)).scheme not in ("http", "https"):
+        raise UsageError(f"{url!r} is no address of a server", "Write http://host:port/v1.")
     if provider == "openai":
         given = {"http_async_client": _client_for_every_loop(), **given}
     try:
         made: BaseChatModel = init_chat_model(model.strip(), model_provider=provider, **{"max_retries": 1, **given})
     except ImportError as fault:
         raise UsageError(f"{name} needs a package that is not installed", _one_line(str(fault))) from fault
+    except ValueError as fault:
+        if "Unsupported" in str(fault):
+            hint = "Write openai:, anthropic:, ollama:, another provider of LangChain, or local:PATH.gguf."
+            raise UsageError(f"{name}: there is no provider {provider!r}", hint) from fault
+        raise UsageError(f"cannot set up {name}: {_line(str(fault), None)}", "Look at its settings and its key.") from fault
     except Exception as fault:  # each provider has its own exceptions for a missing key or a bad setting
         raise UsageError(f"cannot set up {name}: {_line(str(fault), None)}", "Look at its settings and its key.") from fault
     return made
@@ -389,9 +396,16 @@ def _without_secrets(text: str, model: BaseChatModel | None) -> str:
 
 
 async def ask_structured(
-    model: BaseChatModel, system: str, user: str, schema: type[T], *, timeout: float | None, config: RunnableConfig | None = None
+    model: BaseChatModel,
+    system: str,
+    user: str,
+    schema: type[T],
+    *,
+    timeout: float | None,
+    may_repair: bool = True,
+    config: RunnableConfig | None = None,
 ) -> tuple[T | None, list[Reply]]:
-    """A value of `schema`, or None, and the replies that it took (at most two; `timeout` is for both).
+    """A value of `schema`, or None, and the replies that it took (at most two, one without `may_repair`; `timeout` is for both).
 
     The form stands in the prompt (an example of it, as small models repeat a JSON schema instead of following it), the answer is read by
     `json_values` and validated, and repaired once by showing the model what was wrong.
@@ -406,7 +420,7 @@ async def ask_structured(
     sent = _messages(system, request)
     replies: list[Reply] = []
     started = time.monotonic()
-    for last in (False, True):
+    for last in (False, True)[: 1 + may_repair]:
         left = None if timeout is None else timeout - (time.monotonic() - started)
         if last and left is not None and left <= 0:
             break

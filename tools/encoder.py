@@ -91,17 +91,20 @@ class Encoder:
         """Where the model runs: what was given to `load`, else "cuda" where there is one, else "cpu". Imports torch."""
         return self._chosen_device or best_device()
 
-    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+    def encode(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None, remember: bool = True
+    ) -> NDArray[np.float32]:
         """Unit vectors float32 [len(texts), dimension], in the order of the texts. Any string is legal, an empty one too.
 
         progress: called with the number of texts just done; the numbers add up to len(texts).
+        remember: False for what a user asked: it is neither looked up in the cache nor written to disk.
         With a cache all vectors are those that fp16 can hold (cosine to the uncached ones ≥ 0.999999), found there or not.
         """
         places: dict[str, list[int]] = {}
         for place, text in enumerate(texts):
             places.setdefault(_clean(text), []).append(place)
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        with closing(self._remember(list(places), self._cache) if self._cache else self._compute(list(places))) as done:
+        with closing(self._remember(list(places), self._cache) if remember and self._cache else self._compute(list(places))) as done:
             for text, vector in done:
                 vectors[places[text]] = vector
                 if progress is not None:

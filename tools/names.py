@@ -13,22 +13,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from .words import STOP_WORDS
+
 MAX_WORDS = 12
 """Longest name that is looked for, in words (in characters, in scripts written without spaces)."""
 MAX_CASELESS_WORDS = 4
 """The same in running text of a script without capitals, where every phrase has to be tried."""
 MAX_MENTIONS = 4_000
 """Mentions taken from one text, so that a megabyte of text costs no more than a page."""
-
-_STOP = """
-    a an the and or but nor if then than as at by for from in into of off on onto out over per to up via with within without about after
-    against along among around before behind below between beyond down during near since through toward towards under until upon
-    i me my mine we us our ours you your yours he him his she her hers it its they them their theirs one who whom whose which what when where why
-    how that this these those there here is am are was were be been being do does did done has have had having can could may might must shall
-    should will would not no yes so too very also only just both either neither each every any some all most more less many much few other
-    others another such same own s t d ll re ve m"""
-STOP_WORDS = frozenset(_STOP.split())
-"""English function words: never a name by themselves, in any of their spellings."""
 
 _CONNECTORS = """
     of the and in on at for to with from by a an de del della der den des di da das do dos du la le les el los las lo van von zu zum zur und

@@ -286,6 +286,6 @@ def _with_passages(corpus: Corpus, candidates: Sequence[Candidate], filters: Fil
 @lru_cache(maxsize=64)
 def _vector(encoder: Encoder, text: str) -> NDArray[np.float32]:
     """[dimension]; search and link ask for the same question one after the other."""
-    vector: NDArray[np.float32] = encoder.encode([text])[0]
+    vector: NDArray[np.float32] = encoder.encode([text], remember=False)[0]
     vector.flags.writeable = False
     return vector

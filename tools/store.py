@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from .errors import PasselError, UsageError
 from .filters import Filter, to_sql
-from .names import STOP_WORDS, document_names
+from .names import document_names
 from .passage import Passage, Scalar
+from .words import STOP_WORDS
 
 if TYPE_CHECKING:
     from .document import Document

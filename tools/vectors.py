@@ -237,6 +237,7 @@ class Versions:
             shutil.rmtree(leftover, ignore_errors=True)
         with self._store.reading() as reading:
             base, label = self._continuable(reading)
+            self.close()  # so that not both graphs are in memory, the one continued and the new one
             if base != reading.seq or label.count != reading.count():
                 try:
                     self._make(reading, base, label, report)

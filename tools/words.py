@@ -7,14 +7,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _WORD = re.compile(r"\w+")
-STOP_WORDS = frozenset(
-    (
-        "a an the and or but nor if of in on at by to from for with without into onto over under about as than then that this these those there here "
-        "it its is are was were be been being am do does did done has have had having will would shall should can could may might must not no yes "
-        "who whom whose what which when where why how he she they them his her hers their theirs him we us our you your i my me mine "
-        "also both either each any some such same so very just only more most other another between during after before because while s t d ll re ve"
-    ).split()
-)
+_STOP = """
+    a an the and or but nor if then than as at by for from in into of off on onto out over per to up via with within without about after against
+    along among around before behind below between beyond down during near since through toward towards under until upon i me my mine we us our
+    ours you your yours he him his she her hers it its they them their theirs one who whom whose which what when where why how that this these
+    those there here is am are was were be been being do does did done has have had having can could may might must shall should will would not
+    no yes so too very also only just both either neither each every any some all most more less many much few other others another such same
+    own s t d ll re ve m because while"""
+STOP_WORDS = frozenset(_STOP.split())
+"""English function words: never a name by themselves, not searched for where others remain, no content of a sentence."""
 
 
 def fold(text: str) -> str:

@@ -37,7 +37,7 @@ def chat(
         for line in _lines():
             if line.startswith("/"):
                 word, _, rest = line.partition(" ")
-                if word in ("/quit", "/exit"):
+                if word in ("/quit", "/exit", "quit", "exit"):
                     break
                 if word == "/trace" and rest.strip() in ("on", "off"):
                     tracing = rest.strip() == "on"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import sqlite3
-import warnings
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,21 +133,26 @@ def test_a_locked_file_is_passed_over_and_tried_again(cache: VectorCache, monkey
     assert cache.get([key(2)])
 
 
-def _fill(file: Path, start: int) -> None:
-    warnings.simplefilter("error")
-    cache = VectorCache(file, 8)
-    for number in range(start, start + 200, 20):
-        cache.put(some(*range(number, number + 20)))
-        assert cache.get([key(number)])
-    cache.close()
+_FILL = """
+import hashlib, sys, warnings
+from pathlib import Path
+import numpy as np
+from passel.tools.vector_cache import VectorCache
+
+def key(number):
+    return hashlib.sha256(str(number).encode()).digest()
+
+warnings.simplefilter("error")
+cache, start = VectorCache(Path(sys.argv[1]), 8), int(sys.argv[2])
+for number in range(start, start + 200, 20):
+    cache.put({key(n): np.full(8, n, np.float16) for n in range(number, number + 20)})
+    assert cache.get([key(number)])
+cache.close()
+"""
 
 
 def test_processes_share_the_file(cache: VectorCache) -> None:
-    context = multiprocessing.get_context("spawn")
-    children = [context.Process(target=_fill, args=(cache.file, 100 * n)) for n in range(3)]  # half of each one's keys are the next one's too
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(60)
-    assert [child.exitcode for child in children] == [0, 0, 0]
+    # half of each one's keys are the next one's too
+    children = [subprocess.Popen([sys.executable, "-c", _FILL, str(cache.file), str(100 * n)]) for n in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
     assert len(cache.get([key(number) for number in range(400)])) == 400

@@ -373,6 +373,10 @@ def test_threads_share_one_corpus_while_it_is_written(corpus: Corpus) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to read as somebody who may not write")
+@pytest.mark.skipif(
+    any(not folder.stat().st_mode & 0o005 for folder in (Path(sys.prefix), *Path(sys.prefix).parents)),
+    reason="another user could not read this Python's packages",
+)
 def test_a_corpus_that_cannot_be_written_to_can_be_read(corpus: Corpus) -> None:
     corpus.add(documents(40))
     expected = [id_ for id_, _ in corpus.dense(ENCODER.encode(["kabar lodin"])[0], 10)]
