@@ -56,8 +56,6 @@ class OwnLoop:
         future = self.start(work)
         try:
             return future.result()
-        except asyncio.CancelledError:
-            raise PasselError(*_CLOSED) from None
         except BaseException:
             future.cancel()
             raise
@@ -124,7 +122,7 @@ def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:
     if done.cancelled() or not done.set_running_or_notify_cancel():
         return
     if task.cancelled():
-        done.set_exception(asyncio.CancelledError())
+        done.set_exception(PasselError(*_CLOSED))  # nobody but close cancels a task whose future is not cancelled
     elif error := task.exception():
         done.set_exception(error)
     else:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
-from passel.tools.errors import UsageError
+from passel.tools.errors import PasselError, UsageError
 
 BUILT = "Who built the Tarn Light?"
 
@@ -96,11 +97,23 @@ async def test_cancelling_stops_the_run(tarn: Path, tmp_path: Path, openai_serve
         assert len(openai_server.requests) == before, "no further call was made for a cancelled run"
 
 
-def test_leaving_a_stream_early_cancels_it(agent: Agent) -> None:
-    events = agent.stream(BUILT)
-    assert next(iter(events)).type == "planned"
-    events.close()  # type: ignore[attr-defined]
-    assert agent.ask(BUILT).outcome == "answered"
+def test_closing_the_agent_ends_a_stream_and_the_models_request(tarn: Path, openai_server: Any) -> None:
+    from passel.tools.chat import load_chat_model
+
+    openai_server.mode = "slow"
+    with Agent.from_corpus(tarn, model=load_chat_model("openai:any", base_url=openai_server.url)) as agent:
+        events = agent.stream(BUILT)
+        threading.Thread(target=lambda: (_until(lambda: bool(openai_server.requests)), agent.close())).start()
+        with pytest.raises(PasselError, match="closed"):
+            list(events)
+        assert openai_server.client_left.wait(10)
+
+
+def _until(done: Any) -> None:
+    for _ in range(200):
+        if done():
+            return
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "x" * 9000])
@@ -109,6 +122,55 @@ def test_a_bad_question_is_refused_in_one_line(agent: Agent, question: str) -> N
         agent.ask(question)
     with pytest.raises(UsageError):
         agent.ask("fine?", filters={"$bad": 1})
+
+
+def test_a_long_question_and_history_keep_the_checkpoint_small(tarn: Path, tmp_path: Path) -> None:
+    with Agent.from_corpus(tarn, threads=tmp_path / "t.db") as agent:
+        question = "Who built the Tarn Light " + "and who else had a hand in the building of it " * 100
+        for _ in range(3):
+            agent.ask(question, thread="t", history=[("x " * 3000, "y " * 3000)] * 40)
+    assert sum(sqlite3.connect(tmp_path / "t.db").execute("SELECT length(checkpoint), length(metadata) FROM checkpoints").fetchone()) < 100_000
+
+
+def test_conversations_of_other_corpora_and_filters_are_not_ours(agent: Agent, tmp_path: Path) -> None:
+    agent.ask(BUILT, thread="shared")
+    with Agent.from_documents(["Nothing much."], threads=tmp_path / "threads.sqlite3") as other:
+        assert other.turns("shared") == []
+    answer = agent.ask("When was she born?", thread="shared", filters={"source": "brackwater"})
+    assert answer.queries[0].query == "When was she born?" if answer.queries else True
+    assert "Mirel" not in str(answer.queries)
+
+
+TURNS = """
+import sys
+from pathlib import Path
+from passel.agent.agent import Agent
+with Agent.from_corpus(sys.argv[1], threads=Path(sys.argv[2])) as agent:
+    for n in range(3):
+        agent.ask(f"Who built the Tarn Light, asked {sys.argv[3]} {n}?", thread="both")
+"""
+
+
+def test_two_processes_on_one_thread_lose_no_turn(tarn: Path, tmp_path: Path) -> None:
+    threads = tmp_path / "threads.sqlite3"
+    both = [subprocess.Popen([sys.executable, "-c", TURNS, str(tarn), str(threads), name]) for name in ("a", "b")]
+    assert [process.wait(100) for process in both] == [0, 0]
+    with Agent.from_corpus(tarn, threads=threads) as agent:
+        assert len(agent.turns("both")) == 6
+
+
+def test_a_closed_agent_says_so(tarn: Path) -> None:
+    agent = Agent.from_corpus(tarn)
+    agent.close()
+    agent.close()
+    with pytest.raises(PasselError, match="closed"):
+        agent.ask(BUILT)
+
+
+def test_a_broken_file_of_conversations_is_one_line(tarn: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.db").write_text("this is no database, and long enough to be looked at" * 20)
+    with Agent.from_corpus(tarn, threads=tmp_path / "t.db") as agent, pytest.raises(PasselError, match="conversations"):
+        agent.ask(BUILT, thread="t")
 
 
 KILLED = """

@@ -21,6 +21,9 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
         ("When was Otto Vane born?", "When was Otto Vane born?"),
         ("Did she know Otto Vane?", "Did she know Otto Vane? (Mirel Ostane; Tarn Light)"),
         ("Did she paint the Tarn Light?", "Did she paint the Tarn Light? (Mirel Ostane)"),
+        ("What about the Karse Light?", "Who built the Karse Light?"),
+        ("And the Karse Light?", "Who built the Karse Light?"),
+        ("Were Ilse Marn and Otto Vane both born in Arn?", "Were Ilse Marn and Otto Vane both born in Arn?"),
     ],
 )
 def test_what_is_carried(question: str, standalone: str) -> None:
