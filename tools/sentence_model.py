@@ -7,8 +7,12 @@ on CUDA, else fp32. Weights we have not tested ourselves are tried on a few sent
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +36,7 @@ def load_model(
     folder: Path, config: Mapping[str, Any], pooling: str, *, device: str, embedded: bool, tokenise: Callable[[str], list[int]]
 ) -> SentenceModel:
     """Reads the weights. Raises PasselError where they are not the embedded model's own, or do not make a model."""
+    _keep_memory_small()
     import torch
 
     from .bert import Bert
@@ -51,6 +56,21 @@ def load_model(
     ids = sorted((tokenise(text) for text in _TRIAL), key=len, reverse=True)
     cosine = (quick(ids) * _sentence_model(exact, pooling)(ids)).sum(1).min().item()
     return quick if cosine >= LEAST_COSINE else _sentence_model(exact, pooling)  # a NaN is not >= either
+
+
+def _keep_memory_small() -> None:
+    """For long runs on the CPU: 4,000 passages peak at 676 MB instead of 1,001, at the same wall time and a third more CPU time.
+
+    oneDNN keeps a primitive for every new shape, and packed batches always have new shapes; glibc keeps freed buffers unless they are mapped.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8_000_000)
+
+
+_M_MMAP_THRESHOLD = -3
+"""As malloc.h has it."""
 
 
 def best_device() -> str:
