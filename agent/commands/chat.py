@@ -35,10 +35,10 @@ def chat(
         _greet(agent, name)
         tracing, asked, failed = False, 0, 0
         for line in _lines():
+            if line.strip().lower() in ("/quit", "/exit", "quit", "exit"):
+                break
             if line.startswith("/"):
                 word, _, rest = line.partition(" ")
-                if word in ("/quit", "/exit", "quit", "exit"):
-                    break
                 if word == "/trace" and rest.strip() in ("on", "off"):
                     tracing = rest.strip() == "on"
                     terminal.say(f"The trace is {rest.strip()}.")
