@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,9 +19,7 @@ from ..graphs.context import RagContext
 from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, new_question, run
-from ..rerankers.chains import rank_chains
-from ..rerankers.cut_selector import CutSelector
-from ..rerankers.cuts import Cut, fixed
+from ..rerankers.default import default_selector
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
 from ..tools.corpus import Corpus
@@ -62,7 +59,7 @@ class Agent:
     ) -> None:
         self.corpus = corpus
         self.budget = budget or Budget()
-        self._selector: Selector = selector or _default_selector(corpus)
+        self._selector: Selector = selector or default_selector(corpus.encoder)
         self._model = _chat_model(model, base_url)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
@@ -102,7 +99,7 @@ class Agent:
         encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
         with contextlib.ExitStack() as stack:
             opened = stack.enter_context(Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server))
-            selector = _default_selector(opened, chosen.cut)
+            selector = default_selector(opened.encoder, chosen.cut)
             agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
             agent._closing = stack.pop_all()
         return agent
@@ -222,10 +219,6 @@ class Agent:
         if self._threads is not None:
             await self._threads.close()
             self._threads = None
-
-
-def _default_selector(corpus: Corpus, cut: Cut = fixed(8)) -> Selector:
-    return CutSelector(partial(rank_chains, corpus.encoder), corpus.encoder.count_tokens, cut)
 
 
 def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> BaseChatModel | None:

@@ -21,6 +21,7 @@ from .commands.bench import bench
 from .commands.chat import chat
 from .commands.corpus import corpus
 from .commands.demo import demo
+from .commands.eval import evaluate
 from .commands.graph import graph
 from .commands.index import index
 
@@ -28,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, context_settings={
 for command in (demo, index, ask, chat, graph):
     app.command()(command)
 app.add_typer(corpus, name="corpus")
+app.add_typer(evaluate, name="eval")
 app.add_typer(bench, name="bench")
 
 

@@ -20,6 +20,10 @@ _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 """What may move the cursor, recolour, retitle or reorder what a terminal shows, and what cannot be encoded. Newline and tab stay."""
 
 
+_PIPED_WIDTH = 120
+"""Of tables where nobody tells how wide the page is."""
+
+
 def clean(text: str) -> str:
     """Text of documents, models and users, fit to be printed: each harmful character becomes "�"."""
     return _HARMFUL.sub("�", text.replace("\r\n", "\n"))
@@ -43,6 +47,8 @@ def say(text: str | RenderableType, *, error: bool = False) -> None:
     if isinstance(text, str):
         console.print(clean(text), soft_wrap=not console.is_terminal)
     else:
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = _PIPED_WIDTH
         console.print(text)
 
 

@@ -68,7 +68,12 @@ class Usage(_Form):
 
 
 class Answer(_Form):
-    """One run's result. Two different probabilities: `answerable` that the evidence suffices, `confidence` that the answer is right."""
+    """One run's result. Two different probabilities: `answerable` that the evidence suffices, `confidence` that the answer is right.
+
+    A line of a predictions file is this and a few keys beside it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str | None = Field(default=None, description="the caller's own id of the question")
     question: str

@@ -32,4 +32,4 @@ class CutSelector:
         ids = tuple(candidate.passage_id for candidate in ranking.candidates)
         tokens = self.count_tokens([candidate.passage.text for candidate in ranking.candidates if candidate.passage])
         keep, reason = cuts.all_of(self.cut, cuts.token_budget(token_budget))(ranking.scores, tokens)
-        return Selection(ids[:keep], ranking.scores[:keep], reason, sum(tokens[:keep]), ranked=ids, fallback=ranking.fallback)
+        return Selection(ids[:keep], ranking.scores[:keep], reason, sum(tokens[:keep]), ranked=ids, scores=ranking.scores, fallback=ranking.fallback)

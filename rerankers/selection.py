@@ -21,6 +21,8 @@ class Selection:
     """Evidence tokens: the texts of the passages, counted with the embedded encoder's tokenizer."""
     ranked: tuple[str, ...] = ()
     """Every candidate in the order in which it was ranked, the selected ones among them."""
+    scores: tuple[float, ...] = ()
+    """For each of `ranked`, the score in [0, 1] by which it stands there."""
     fallback: bool = False
 
     def __post_init__(self) -> None:
@@ -34,7 +36,8 @@ class Selection:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Selection:
-        return cls(**{**state, "ids": tuple(state["ids"]), "relevance": tuple(state["relevance"]), "ranked": tuple(state["ranked"])})
+        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in state.items()}
+        return cls(**given)
 
 
 EMPTY = Selection((), (), "no candidates", 0)

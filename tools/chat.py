@@ -174,7 +174,7 @@ async def _ask(model: BaseChatModel, sent: Sequence[BaseMessage], timeout: float
         error = _too_slow(model, timeout) if limit.expired() else _explain(fault, model)
     text = without_thoughts([str(message.text)]) if message is not None else ""
     if message is not None and error is None:
-        error = _incomplete(message, text, model)
+        error = incomplete(message, text, model)
     return await _reply(sent, text, message, time.monotonic() - started, error, charged=message is not None or limit.expired())
 
 
@@ -212,7 +212,7 @@ async def stream(
         yield rest
     text = "".join(said)
     if error is None:
-        error = _incomplete(whole, text, model)
+        error = incomplete(whole, text, model)
     yield await _reply(sent, text, whole, waited, error, charged=whole is not None or late)
 
 
@@ -225,7 +225,7 @@ def _messages(prompt: str | Sequence[BaseMessage], user: str | None) -> list[Bas
     return [*system, HumanMessage(user or "")]
 
 
-def _incomplete(message: AIMessage | None, text: str, model: BaseChatModel) -> str | None:
+def incomplete(message: AIMessage | None, text: str, model: BaseChatModel) -> str | None:
     """What is wrong with an answer that arrived without an error: refused, broken off, or empty."""
     details = {} if message is None else message.response_metadata
     ending = details.get("finish_reason")

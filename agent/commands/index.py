@@ -6,12 +6,12 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...tools.errors import UsageError
-from .. import terminal
+from .. import progress, terminal
 from .options import CorpusOption, JsonOption, open_corpus
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def _index(paths: Sequence[Path], name: str | None, wait: bool) -> tuple[Path, I
     if len(missing) == len(paths):
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     settings = Settings.load(corpus=name)
-    with open_corpus(settings, create=True) as corpus, progress_shown() as progress:
-        return corpus.path, corpus.index(paths, wait=math.inf if wait else 0, progress=progress)
+    with open_corpus(settings, create=True) as corpus, progress_shown() as tell:
+        return corpus.path, corpus.index(paths, wait=math.inf if wait else 0, progress=tell)
 
 
 def _failed(report: IndexReport) -> bool:
@@ -78,40 +78,8 @@ def what_happened(report: IndexReport) -> str:
     return ", ".join(f"{count:,} {word}" for word, count in {**counts, "refused": len(report.refused)}.items())
 
 
-# ---- progress: a bar on a terminal, a few lines elsewhere ----
-
-
 @contextlib.contextmanager
 def progress_shown() -> Iterator[Callable[[Progress], None]]:
     """What to give a writing run as its `progress`."""
-    console = terminal.consoles()[1]
-    if not console.is_terminal:
-        yield _Lines()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    phase, eta = (TextColumn(text, markup=False) for text in ("{task.description}", "eta"))
-    columns = (phase, BarColumn(), MofNCompleteColumn(), eta, TimeRemainingColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(step: Progress) -> None:
-            if step.phase not in tasks:
-                tasks[step.phase] = bars.add_task(step.phase, total=None)
-            bars.update(tasks[step.phase], completed=step.done, total=step.total or None)
-
-        yield show
-
-
-class _Lines:
-    """A line when a phase begins and at each further quarter of it."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, int] = {}
-
-    def __call__(self, step: Progress) -> None:
-        quarter = 4 * step.done // step.total if step.total else 0
-        if quarter > self._said.get(step.phase, -1):
-            self._said[step.phase] = quarter
-            terminal.note(f"{step.phase} {step.done:,}" + (f" of {step.total:,}" if step.total else ""))
+    with progress.shown() as tell:
+        yield lambda step: tell(step.phase, step.done, step.total)

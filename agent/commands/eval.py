@@ -1,0 +1,303 @@
+"""passel eval: experiments over data sets, with intervals, baselines and every failure counted."""
+
+from __future__ import annotations
+
+import contextlib
+import json as jsonlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ...tools.errors import UsageError
+from .. import progress, terminal
+from .options import BaseUrlOption, BudgetOption, ModelOption, read_budget
+
+if TYPE_CHECKING:
+    from ...evals.predictions import Line, Predictions
+    from ...evals.result import Result
+    from ...evals.run import Predict
+    from ...evals.setup import Setup
+    from ...rerankers.selection import Selector
+    from ..settings import Settings
+
+evaluate = typer.Typer(help="Measure: retrieval, selection, answers, reranking, abstention, robustness.", no_args_is_help=True)
+
+DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files, folders, or names of official sets.", show_default=False)]
+SettingOption = Annotated[
+    Literal["distractor", "pool"], typer.Option("--setting", help="Candidates: the question's own passages, or all of its file.")
+]
+CorpusOption = Annotated[str | None, typer.Option("--corpus", "-c", metavar="NAME|DIR", help="Search an indexed corpus instead.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of each file.")]
+SplitOption = Annotated[Literal["all", "train", "val"], typer.Option("--split", help="val: the tenth of a file that makes choices, by hash.")]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Questions at once (threads).")]
+CompareOption = Annotated[
+    str | None,
+    typer.Option("--compare", metavar="A,B,…", help="Paired differences to fixed[:K], threshold[:P], gap, knee, tokens[:N], oracle, oracle_set."),
+]
+DropOption = Annotated[
+    Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others,")
+]
+RateOption = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="in this share of the questions.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there; - for stdout.")]
+PredictionsFile = Annotated[Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="A line a question, as it comes; resumed from.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at, with every question.")]
+ResultsOption = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Keep a small copy for `passel eval report`.")]
+
+
+class _Outputs:
+    """Where a run's results go."""
+
+    def __init__(self, json: Path | None, predictions: Path | None, html: Path | None, results: Path | None = None) -> None:
+        self.json, self.predictions, self.html, self.results = json, predictions, html, results
+        for file in (json, html):
+            if file is not None and str(file) != "-" and not file.absolute().parent.is_dir():
+                raise UsageError(f"there is no folder {file.absolute().parent}", "Make it, or name another file.")
+
+
+@evaluate.command()
+def retrieval(
+    data: DataArgument,
+    setting: SettingOption = "pool",
+    corpus: CorpusOption = None,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """Does the evidence reach the candidates? Each channel, fused, and with linking."""
+    from ...evals.experiments import retrieval as experiment
+
+    outputs = _Outputs(json, predictions, html, results)
+    with _prepared("retrieval", data, setting, corpus, limit=limit, split=split, seed=seed) as setup:
+        with _kept(setup, outputs) as kept:
+            lines = _predict(setup, experiment.predictor(setup), kept, jobs)
+        _finish(experiment.summarize(setup, lines), setup, lines, outputs)
+
+
+@evaluate.command()
+def selection(
+    data: DataArgument,
+    setting: SettingOption = "distractor",
+    corpus: CorpusOption = None,
+    compare: CompareOption = None,
+    drop_gold: DropOption = None,
+    rate: RateOption = 1.0,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    budget: BudgetOption = None,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """Which of the candidates are chosen, in what order, how many? Beside every cut rule."""
+    from ...evals.experiments import selection as experiment
+    from ...evals.variants import read_rules
+    from ..settings import Settings
+
+    rules = read_rules(compare)
+    outputs = _Outputs(json, predictions, html, results)
+    settings = Settings.load()
+    limits = read_budget(budget, settings.budget)
+    given = {"passages": settings.passages, "evidence_tokens": limits.evidence_tokens}
+    with _prepared("selection", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+        selector = _selector(setup, settings)
+        with _kept(setup, outputs) as kept:
+            lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
+            result, others = experiment.summarize(setup, lines, rules)
+            if rules:
+                kept.replace([*lines, *others])
+        _finish(result, setup, lines, outputs)
+
+
+@evaluate.command()
+def qa(
+    data: DataArgument,
+    setting: SettingOption = "pool",
+    corpus: CorpusOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    compare: CompareOption = None,
+    drop_gold: DropOption = None,
+    rate: RateOption = 1.0,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    budget: BudgetOption = None,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """The whole agent: are the answers right, on which evidence, at what cost?"""
+    from ...evals.experiments import qa as experiment
+    from ...evals.variants import read_rules
+
+    rules = read_rules(compare, runnable=True)
+    asking = _Asking(model, base_url, budget)
+    outputs = _Outputs(json, predictions, html, results)
+    with _prepared("qa", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+        selector = _selector(setup, asking.settings)
+        with _kept(setup, outputs) as kept:
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
+            others = {
+                name: _predict(setup, experiment.predictor(setup, other, asking.budget, asking.model), kept, jobs, variant=name)
+                for name, other in experiment.variants(rules, setup, lines, selector)
+            }
+        _finish(experiment.summarize(setup, lines, others), setup, lines, outputs)
+
+
+@evaluate.command()
+def abstain(
+    data: DataArgument,
+    setting: SettingOption = "distractor",
+    corpus: CorpusOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    drop_gold: DropOption = None,
+    rate: RateOption = 0.5,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    budget: BudgetOption = None,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """Does it know when the evidence is not there, and when the answer is not right?"""
+    from ...evals.experiments import abstain as experiment
+
+    asking = _Asking(model, base_url, budget)
+    outputs = _Outputs(json, predictions, html, results)
+    with _prepared("abstain", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+        selector = _selector(setup, asking.settings)
+        with _kept(setup, outputs) as kept:
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
+        _finish(experiment.summarize(setup, lines), setup, lines, outputs)
+
+
+class _Asking:
+    """The chat model and the limits of experiments that run the whole graph. A model's answers are kept and not asked for twice."""
+
+    def __init__(self, model: str | None, base_url: str | None, budget: str | None) -> None:
+        from ..settings import Settings
+
+        self.settings = Settings.load(model=model, base_url=base_url)
+        self.budget = read_budget(budget, self.settings.budget)
+        self.model = None
+        if self.settings.model:
+            from ...tools.chat import load_chat_model
+            from ...tools.chat_cache import CachedChatModel
+
+            self.model = CachedChatModel.around(load_chat_model(self.settings.model, base_url=self.settings.base_url), self.settings.model)
+
+    def described(self) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        return {"model": self.settings.model, "passages": self.settings.passages, "budget": asdict(self.budget)}
+
+
+def _selector(setup: Setup, settings: Settings) -> Selector:
+    from ...rerankers.default import default_selector
+
+    return default_selector(setup.encoder, settings.cut)
+
+
+@contextlib.contextmanager
+def _prepared(
+    experiment: str,
+    data: Sequence[str],
+    setting: Literal["distractor", "pool"],
+    corpus: str | None,
+    given: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Iterator[Setup]:
+    """The questions and their corpora; `given`: what the predictions depend on beside them."""
+    from ...evals.setup import prepare
+    from ..settings import corpus_path
+
+    folder = corpus_path(corpus) if corpus else None
+    with contextlib.ExitStack() as stack:
+        with progress.shown() as tell:
+            described = {"experiment": experiment, **(given or {})}
+            setup = stack.enter_context(
+                prepare(data, setting="corpus" if folder else setting, corpus=folder, progress=tell, described=described, **options)
+            )
+        yield setup
+
+
+@contextlib.contextmanager
+def _kept(setup: Setup, outputs: _Outputs) -> Iterator[Predictions]:
+    """The predictions file, under the digest of everything that its lines depend on."""
+    from ... import __version__
+    from ...evals.predictions import Predictions, digest_of
+
+    with Predictions(outputs.predictions, digest_of({**setup.settings, "passel": __version__})) as kept:
+        yield kept
+
+
+def _predict(setup: Setup, predict: Predict, kept: Predictions, jobs: int, *, variant: str = "") -> list[Line]:
+    from ...evals.run import predict_all
+
+    with progress.shown() as tell:
+        what = f"questions ({variant})" if variant else "questions"
+        return predict_all(setup.questions, predict, kept, variant=variant, jobs=jobs, progress=lambda done, total: tell(what, done, total))
+
+
+def _finish(result: Result, setup: Setup, lines: Sequence[Line], outputs: _Outputs) -> None:
+    """Everything that was asked for, and the tables on stdout; a run in which every question failed is a failure."""
+    from ...evals.experiments import add_latency
+    from ...evals.report.table import tables
+
+    add_latency(result, lines)
+    result.settings = {**result.settings, **_provenance()}
+    if outputs.predictions:
+        result.notes.append(f"Predictions: {outputs.predictions}")
+    if outputs.results:
+        from ...evals.report.results import keep
+
+        result.notes.append(f"Kept for the report: {keep(result, setup.questions, lines, outputs.results)}")
+    if outputs.html:
+        from ...evals.report.views import html_page
+
+        outputs.html.write_text(html_page(result, setup.questions, lines), encoding="utf-8")
+        result.notes.append(f"Page: {outputs.html}")
+    to_stdout = str(outputs.json) == "-"
+    if to_stdout:
+        terminal.print_json(result.to_json())
+    elif outputs.json:
+        outputs.json.write_text(jsonlib.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+    for table in tables(result):
+        terminal.say(table, error=to_stdout)
+    if lines and all(line["outcome"] == "failed" for line in lines):
+        terminal.show_error(f"every question failed, the first with: {terminal.one_line(str(lines[0]['error']))}")
+        terminal.fail(1)
+
+
+def _provenance() -> dict[str, Any]:
+    """Version, commit (of a checkout), date and command."""
+    import subprocess
+    import sys
+
+    from ... import __version__
+
+    here = Path(__file__).parent
+    try:
+        said = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=10, check=False)
+        commit = said.stdout.strip() or None
+    except OSError:
+        commit = None
+    return {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": " ".join(["passel", *sys.argv[1:]])}

@@ -1,0 +1,53 @@
+"""Multi-hop questions, one JSON object a line: `id, question, answers[], type, passages[{title, text, is_supporting}]`. Our own form, of all sets.
+
+Every label may be absent or null: unknown. A question may have no passages: then its evidence is known by `gold_titles` in a corpus
+beside it, or not at all (questions alone, asked of a corpus of the user's). `answerable` (true, false, null) may be given; where it is not, a
+question with a known answer and known evidence is answerable.
+
+`gold_in_context` marks questions whose evidence is incomplete (a retriever missed some): not answerable, unless an answer stands in a passage all
+the same, which leaves it open. Their flags say which evidence is there: a part of what an answer would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...tools.answers import YES_NO, contains_answer, normalised
+from ..question import DataPassage, Question, distinct
+from .records import Record, ids_of
+
+
+def read(records: Sequence[Record]) -> tuple[Question, ...]:
+    ids = ids_of(records, [record.text("question") for record in records])
+    return tuple(_question(record, id) for record, id in zip(records, ids, strict=True))
+
+
+def read_corpus(records: Sequence[Record]) -> tuple[DataPassage, ...]:
+    """Passages of an open corpus: `title`, `text`."""
+    return distinct([DataPassage(record.string("title", ""), record.string("text")) for record in records])
+
+
+def _question(record: Record, id: str) -> Question:
+    passages = distinct(
+        [DataPassage(each.string("title", ""), each.string("text"), each.flag("is_supporting")) for each in record.records("passages")]
+    )
+    answers, titles = record.answers(), record.answers("gold_titles")
+    return Question(
+        id,
+        record.text("question"),
+        answers,
+        answerable=_answerable(record, answers, titles, passages),
+        type=record.string("type", ""),
+        passages=passages,
+        gold_titles=titles,
+    )
+
+
+def _answerable(record: Record, answers: Sequence[str], titles: Sequence[str], passages: Sequence[DataPassage]) -> bool | None:
+    if record.fields.get("answerable") is not None:
+        return record.flag("answerable")
+    if record.fields.get("gold_in_context") is not None:
+        spoken = [answer for answer in answers if normalised(answer) not in YES_NO]  # these stand everywhere and tell nothing
+        return None if any(contains_answer(text, spoken) for passage in passages for text in (passage.title, passage.text)) else False
+    known = bool(titles) or any(passage.gold for passage in passages)
+    return True if answers and known else None

@@ -1,0 +1,146 @@
+"""abstain: does `answerable` know whether the evidence is there, and `confidence` whether the answer is right?
+
+`answerable` is measured by AUROC and calibration error against the truth, `confidence` by what would go wrong if the most confident share
+were answered (risk–coverage). Beside both stands what costs nothing: the highest score, the spread of the scores, the gap behind the first, and a
+classifier that is fitted *on these very questions* (out of fold) and sees only the length of the list and the first stage's scores. What does not
+beat that knows nothing.
+
+Source of the baselines and of nAUC: "Towards Trustworthy Reranking" (TMLR 2024, arXiv 2402.12997).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..labels import said_values
+from ..metrics.bootstrap import interval_of
+from ..metrics.calibration import aurc, auroc, ece, nauc, risk_coverage
+from ..predictions import Line
+from ..question import Question
+from ..result import Curve, Estimate, Result, Row, Series, Table
+from ..setup import Setup
+from . import qa
+
+predictor = qa.predictor
+
+Floats = NDArray[np.float64]
+_FOLDS = 5
+_TOP = 10
+
+
+def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
+    result = qa.summarize(setup, lines)
+    result.experiment = "abstain"
+    known = [(question, line) for question, line in zip(setup.questions, lines, strict=True) if question.answerable is not None]
+    truth = np.array([float(bool(question.answerable)) for question, _ in known])
+    result.counts |= {"evidence there": int(truth.sum()), "evidence not there": int(len(truth) - truth.sum())}
+    if 0 < truth.sum() < len(truth):
+        _answerable(result, [line for _, line in known], truth)
+    else:
+        result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
+    _confidence(result, setup.questions, lines)
+    return result
+
+
+def _answerable(result: Result, lines: Sequence[Line], truth: Floats) -> None:
+    ours = np.array([line["answerable"] for line in lines])
+    result.metrics |= {
+        "auroc": interval_of(auroc, ours, truth),
+        "ece": interval_of(ece, ours, truth),
+    }
+    rows = [Row("answerable (ours)", (result.metrics["auroc"], result.metrics["ece"], None), ours=True)]
+    for name, score in (*_simple(lines).items(), ("length and first-stage scores, fitted here", _fitted(lines, truth))):
+        if score is None:
+            rows.append(Row(name, (None, None, None)))
+            continue
+        gain = interval_of(lambda a, b, t: auroc(a, t) - auroc(b, t), ours, score, truth)
+        rows.append(Row(name, (interval_of(auroc, score, truth), None, gain)))
+    note = "ECE of ten equal bins. The last row was fitted on these questions, out of fold, and sees list length and first-stage scores only."
+    result.tables.insert(0, Table("Is the evidence there?", ("AUROC", "ECE", "ours is better by"), tuple(rows), note=note))
+
+
+def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[Line]) -> None:
+    known = [(question, line) for question, line in zip(questions, lines, strict=True) if question.answers or question.answerable is False]
+    if not known:
+        return
+    kept = [line for _, line in known]
+    losses = {
+        "EM": 1.0 - np.array([said_values(question, line)[0] for question, line in known]),
+        "F1": 1.0 - np.array([said_values(question, line)[1] for question, line in known]),
+    }
+    ours = np.array([line["confidence"] for line in kept])
+    result.metrics["confidence_ece"] = interval_of(ece, ours, 1.0 - losses["EM"])
+    rivals = {"confidence (ours)": ours, **_simple(kept)}
+    rows = []
+    for name, score in rivals.items():
+        cells: list[Estimate | None] = []
+        for loss in losses.values():
+            cells += [interval_of(aurc, score, loss), _defined(nauc, score, 1.0 - loss)]
+        rows.append(Row(name, tuple(cells), ours=name.endswith("(ours)")))
+    for n, name in enumerate(("aurc", "naurc", "aurc_f1", "naurc_f1")):
+        cell = rows[0].cells[n]
+        if isinstance(cell, Estimate):
+            result.metrics[name] = cell
+    columns = ("AURC", "nAUC", "AURC (1 − F1)", "nAUC (1 − F1)")
+    note = "AURC: mean risk over all coverages, lower is better. nAUC: 1 is the oracle's order, 0 a random one."
+    result.tables.insert(1, Table("Is the answer right?", columns, tuple(rows), note=note))
+    result.curves.insert(
+        0,
+        Curve(
+            "What goes wrong if only the most confident are answered",
+            "share of questions answered",
+            "share of these answered wrongly (1 − F1)",
+            tuple(Series(name, risk_coverage(score, losses["F1"]), ours=name.endswith("(ours)")) for name, score in rivals.items()),
+        ),
+    )
+
+
+def _defined(statistic: Callable[..., float], *arrays: Floats) -> Estimate | None:
+    try:
+        return interval_of(statistic, *arrays)
+    except ValueError:  # all questions are alike
+        return None
+
+
+def _simple(lines: Sequence[Line]) -> dict[str, Floats]:
+    """Reference-free confidences from the selector's own scores (section 3 of the paper)."""
+    scores = [line["scores"] or [0.0] for line in lines]
+    return {
+        "highest score": np.array([max(one) for one in scores]),
+        "spread of the scores": np.array([float(np.std(one)) for one in scores]),
+        "gap behind the first": np.array([one[0] - one[1] if len(one) > 1 else one[0] for one in (sorted(s, reverse=True) for s in scores)]),
+    }
+
+
+def _fitted(lines: Sequence[Line], truth: Floats) -> Floats | None:
+    """Out-of-fold probabilities of a logistic regression; None where a class is too small to be fitted."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = np.array([_first_stage(line) for line in lines])
+    fold = np.array([int(hashlib.sha256(str(line["id"]).encode()).hexdigest(), 16) % _FOLDS for line in lines])
+    found = np.zeros(len(lines))
+    for one in range(_FOLDS):
+        train, test = fold != one, fold == one
+        if len(set(truth[train])) < 2:
+            return None
+        if test.any():
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features[train], truth[train])
+            found[test] = model.predict_proba(features[test])[:, 1]
+    return found
+
+
+def _first_stage(line: Line) -> list[float]:
+    """Length of the list; of the fused and of each channel's scores the ten best, their mean and spread, and the gap behind the first."""
+    row = [float(len(line["candidates"]))]
+    channels = line.get("channel_scores", {})
+    fused = sorted((candidate["score"] for candidate in line["candidates"]), reverse=True)
+    for scores in (fused[:_TOP], *(channels.get(name, []) for name in ("dense", "lexical", "linked"))):
+        best = (list(scores) + [0.0] * _TOP)[:_TOP]
+        row += [*best, float(np.mean(best)), float(np.std(best)), best[0] - best[1], float(len(scores))]
+    return row

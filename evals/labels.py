@@ -1,0 +1,115 @@
+"""Labels against lines: which candidates of a prediction are evidence, and how well it selected and answered.
+
+A passage is known by title and text. Where a set knows its evidence by title alone (an open corpus), the first candidate of a gold title is the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..tools.answers import bare, contains_answer, exact_match, f1
+from .baselines import Ranked
+from .metrics import support
+from .metrics.ranking import ndcg
+from .predictions import Line, source_of
+from .question import Question
+
+Values = dict[str, float]
+
+_ORDER_DEPTH = 10
+
+
+def gold_keys(question: Question) -> frozenset[str] | None:
+    """What must be found: sources of passages, or titles. None where that is unknown."""
+    return frozenset(question.gold_titles) if question.gold_titles else question.gold
+
+
+def key_in(question: Question, passage: Mapping[str, Any]) -> str:
+    """The key under which a passage of a line would stand in `gold_keys`. The same for a question without labels."""
+    return source_of(passage) if question.passages else str(passage["title"])
+
+
+def gold_flags(question: Question, passages: Sequence[Mapping[str, Any]], gold: frozenset[str]) -> tuple[bool, ...]:
+    """For each passage whether it is evidence; of several with one gold title the first."""
+    seen: set[str] = set()
+    flags = []
+    for passage in passages:
+        key = key_in(question, passage)
+        flags.append(key in gold and key not in seen)
+        seen.add(key)
+    return tuple(flags)
+
+
+def ranked_of(question: Question, line: Line) -> Ranked | None:
+    """What baselines may know of a line; None where the labels are unknown."""
+    gold = gold_keys(question)
+    if gold is None:
+        return None
+    flags = gold_flags(question, line["candidates"], gold)
+    return Ranked(flags, tuple(line["scores"]), tuple(line["tokens"]), len(gold))
+
+
+def support_values(question: Question, line: Line) -> Values | None:
+    """Precision, recall, F1 and EM of the selected passages, whether all gold is there, order, count and tokens. A failed line scores 0 everywhere."""
+    gold = gold_keys(question)
+    if gold is None:
+        return None
+    flags = gold_flags(question, line["selected"], gold)
+    match = _match(question, line, gold)
+    order = ndcg([float(flag) for flag in flags], [1.0] * len(gold), _ORDER_DEPTH) if gold else match.f1
+    return {
+        "support_f1": match.f1,
+        "support_precision": match.precision,
+        "support_recall": match.recall,
+        "support_em": match.em,
+        "all_gold": float(match.recall == 1.0),
+        "order_ndcg": order,
+        "passages": float(len(flags)),
+        "tokens": float(line["usage"]["evidence_tokens"]),
+    }
+
+
+def _match(question: Question, line: Line, gold: frozenset[str]) -> support.Match:
+    if line["outcome"] == "failed":
+        return support.Match(0.0, 0.0, 0.0, 0.0)
+    flags = gold_flags(question, line["selected"], gold)
+    keys = [key_in(question, passage) if flag else f"\0{n}" for n, (passage, flag) in enumerate(zip(line["selected"], flags, strict=True))]
+    return support.support(keys, gold)
+
+
+def answer_values(question: Question, line: Line) -> Values | None:
+    """EM and F1 (official normalisation, best alias), whether the answer string stands in the answer, and the passage-joint figures.
+
+    None where no answer is known. Where the evidence is not there, abstaining is right and everything else wrong.
+    """
+    if "answer_values" in line:  # a line kept for the report, without its texts
+        kept: Values | None = line["answer_values"]
+        return kept
+    if question.answerable is False:
+        right = float(line["outcome"] == "abstained")
+        return {"em": right, "f1": right, "contains": right}
+    if not question.answers:
+        return None
+    text = said(line)
+    overlap, em = f1(text, question.answers), exact_match(text, question.answers)
+    values = {"em": em, "f1": overlap.f1, "contains": float(contains_answer(text, question.answers))}
+    gold = gold_keys(question)
+    if gold is not None:
+        both = support.joint(overlap, em, _match(question, line, gold))
+        values |= {"joint_f1": both.f1, "joint_em": both.em}
+    return values
+
+
+def said_values(question: Question, line: Line) -> tuple[float, float]:
+    """(EM, F1) of what was said, whether or not the evidence was there; 0 where nothing was said or no answer is right."""
+    if "said_values" in line:
+        em, overlap = line["said_values"]
+        return em, overlap
+    text = said(line)
+    return (exact_match(text, question.answers), f1(text, question.answers).f1) if text and question.answers else (0.0, 0.0)
+
+
+def said(line: Line) -> str:
+    """The answer without citation marks; "" where there is none: what an abstention says is no answer."""
+    return bare(line["answer"]) if line["outcome"] in ("answered", "partial") else ""

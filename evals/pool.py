@@ -1,0 +1,57 @@
+"""The pool of a data set as a corpus: each passage whole, made once, kept under `passel_home()/evals/pools` and shared by processes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..tools.corpus import Corpus, Progress
+from ..tools.document import Document
+from ..tools.encoder import Encoder
+from ..tools.errors import UsageError
+from ..tools.home import passel_home
+from .question import DataPassage
+
+MOST_KEPT = 30
+"""Pools on disk; of more, the least recently used go (their vectors stay in the encoder's cache)."""
+
+
+def open_pool(passages: Sequence[DataPassage], *, encoder: Encoder | None = None, progress: Callable[[Progress], None] | None = None) -> Corpus:
+    """The corpus that holds these passages and nothing else; made at the first call, finished at the next when it was interrupted.
+
+    Each passage's `source` is `DataPassage.source`. What cannot be stored (blank texts) is left out: it is evidence of nothing.
+    """
+    encoder = encoder or Encoder.load()
+    sources = sorted({passage.source for passage in passages})
+    key = hashlib.sha256("\n".join([encoder.digest, *sources]).encode()).hexdigest()[:24]
+    folder = passel_home() / "evals" / "pools" / key
+    corpus = Corpus.open(folder, encoder=encoder, create=True)
+    complete = folder / "complete"
+    if not complete.exists():
+        corpus.add(_documents(passages), split=False, wait=math.inf, progress=progress)
+        complete.write_text(time.strftime("%Y-%m-%d %H:%M:%S"))
+    complete.touch()
+    _prune(folder)
+    return corpus
+
+
+def _documents(passages: Sequence[DataPassage]) -> list[Document]:
+    documents = []
+    for passage in passages:
+        try:
+            documents.append(Document.from_text(passage.text, source=passage.source, title=passage.title))
+        except UsageError:
+            continue
+    return documents
+
+
+def _prune(keep: Path) -> None:
+    """The stamp's time is the last use."""
+    stamps = sorted(keep.parent.glob("*/complete"), key=lambda stamp: stamp.stat().st_mtime, reverse=True)
+    for stamp in stamps[MOST_KEPT:]:
+        if stamp.parent != keep:
+            shutil.rmtree(stamp.parent, ignore_errors=True)

@@ -1,0 +1,83 @@
+"""Question: one question of a data set with what is known about it. Dataset: the questions of one file and the passages of their pool.
+
+Labels (answers, answerable, gold) may be unknown: such a question is asked and not scored. What predicts gets `blind()`, which has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class DataPassage:
+    """A passage as the data set gives it: one candidate, never split, its title and text never changed."""
+
+    title: str
+    text: str
+    gold: bool | None = None
+    """Whether it is evidence; None: unknown."""
+
+    @property
+    def source(self) -> str:
+        """Names it in a corpus: equal for equal title and text, whatever file it stands in."""
+        return hashlib.sha256(f"{self.title}\x1f{self.text}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+    """All accepted wordings. (): unknown, or there is none (`answerable` is False)."""
+    answerable: bool | None = None
+    """Whether the evidence for an answer is there; None: unknown."""
+    type: str = ""
+    passages: tuple[DataPassage, ...] = ()
+    """The question's own candidates (the distractor setting), each (title, text) once."""
+    gold_titles: tuple[str, ...] = ()
+    """Evidence known by title alone (sets over an open corpus)."""
+    history: tuple[tuple[str, str], ...] = ()
+    """The conversation before it: (question, answer) pairs, oldest first."""
+    without: tuple[str, ...] = ()
+    """Sources that no search may return: gold that was dropped."""
+    dataset: str = ""
+
+    @property
+    def gold(self) -> frozenset[str] | None:
+        """Sources of the evidence; None where the labels are unknown (evidence known by title alone is not meant)."""
+        if self.gold_titles or any(passage.gold is None for passage in self.passages) or not self.passages:
+            return None
+        return frozenset(passage.source for passage in self.passages if passage.gold)
+
+    def blind(self) -> Question:
+        """Without its labels: all that a prediction may depend on."""
+        passages = tuple(replace(passage, gold=None) for passage in self.passages)
+        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=())
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    name: str
+    """Folder and stem of its file ("hotpotqa/dev"), or the name it is published under."""
+    questions: tuple[Question, ...]
+    pool: tuple[DataPassage, ...]
+    """Each (title, text) once, `gold` None: what is searched in the pool setting."""
+    sha256: str
+    """Of the file's bytes (of several: of their digests, in order)."""
+
+
+def distinct(passages: Sequence[DataPassage]) -> tuple[DataPassage, ...]:
+    """Each (title, text) once, at its first place; gold where any of the equal ones is."""
+    united: dict[str, DataPassage] = {}
+    for passage in passages:
+        known = united.get(passage.source)
+        if known is None or (passage.gold and not known.gold):
+            united[passage.source] = passage
+    return tuple(united.values())
+
+
+def pool_of(questions: Sequence[Question]) -> tuple[DataPassage, ...]:
+    """The deduplicated passages of all questions, without their labels."""
+    return distinct([replace(passage, gold=None) for question in questions for passage in question.passages])

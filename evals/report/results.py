@@ -1,0 +1,149 @@
+"""Results: what README's table rests on. A run's predictions without their texts, compressed, small enough to ship; every figure is computed from them anew.
+
+A kept line is an ordinary line in which a passage's title is the key by which it is known as evidence (a hash) and its text is empty; its question is an
+ordinary question whose gold is known by these keys. So the same code that summarized the run summarizes what was kept of it. Answers are kept as
+their scores: the texts belong to the data sets.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...tools.errors import UsageError
+from ..labels import answer_values, gold_keys, key_in, said_values
+from ..predictions import Line
+from ..question import DataPassage, Question
+from ..result import Result
+
+SUFFIX = ".jsonl.xz"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run as it was kept."""
+
+    experiment: str
+    settings: Mapping[str, Any]
+    counts: Mapping[str, int]
+    latency: Mapping[str, float]
+    questions: tuple[Question, ...]
+    lines: tuple[Line, ...]
+
+
+def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], folder: Path) -> Path:
+    """Writes `folder/EXPERIMENT-DATA….jsonl.xz` and gives its path; an older one of that name is replaced."""
+    names = "-".join(str(data["name"]) for data in result.settings["data"])
+    drop = result.settings.get("drop_gold")
+    kind = "-".join([result.experiment, names, str(result.settings["setting"]), *([f"drop-{drop}"] if drop else [])])
+    path = folder / (re.sub(r"[^\w.-]+", "_", kind) + SUFFIX)
+    folder.mkdir(parents=True, exist_ok=True)
+    head = {"experiment": result.experiment, "settings": dict(result.settings), "counts": result.counts, "latency": result.latency}
+    rows = [head, *(_slim(question, line) for question, line in zip(questions, lines, strict=True))]
+    path.write_bytes(lzma.compress("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode(), preset=9 | lzma.PRESET_EXTREME))
+    return path
+
+
+def load(path: Path) -> Kept:
+    """Raises UsageError where the file is no kept run."""
+    try:
+        rows = [json.loads(row) for row in lzma.decompress(path.read_bytes()).splitlines()]
+        head, slim = rows[0], rows[1:]
+        questions = tuple(_question(row) for row in slim)
+        return Kept(head["experiment"], head["settings"], head["counts"], head["latency"], questions, tuple(map(_line, slim)))
+    except (OSError, lzma.LZMAError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise UsageError(f"{path} is no kept run: {type(error).__name__}", "passel eval … --results DIR writes them.") from error
+
+
+def _slim(question: Question, line: Line) -> dict[str, Any]:
+    gold = gold_keys(question)
+    place = {key: n for n, key in enumerate(sorted(gold or ()))}
+
+    def short(key: str) -> int:
+        """Gold by its number; what is not gold only needs to be told apart from the others."""
+        return place[key] if key in place else -1
+
+    row: dict[str, Any] = {
+        "id": question.id,
+        "dataset": question.dataset,
+        "type": question.type,
+        "answerable": question.answerable,
+        "answered": bool(question.answers),
+        "gold": None if gold is None else len(gold),
+        "outcome": line["outcome"],
+        "candidates": [short(key_in(question, passage)) for passage in line["candidates"]],
+        "scores": [round(score, 4) for score in line["scores"]],
+        "fused": [round(passage["score"], 5) for passage in line["candidates"]],
+        "tokens": line["tokens"],
+        "selected": _places(line),
+        "relevance": [round(passage["relevance"], 4) for passage in line["selected"]],
+        "usage": line["usage"],
+        "latency_ms": round(line["latency_ms"], 1),
+        "chances": [line["answerable"], line["confidence"]],
+    }
+    if (values := answer_values(question, line)) is not None:
+        row |= {"values": values, "said": said_values(question, line)}
+    if "channel_scores" in line:
+        row["channel_scores"] = line["channel_scores"]
+    if "lists" in line:
+        row["lists"] = {name: [short(key) for key in keys] for name, keys in line["lists"].items()}
+    return row
+
+
+def _places(line: Line) -> list[int]:
+    place = {passage["passage_id"]: n for n, passage in enumerate(line["candidates"])}
+    return [place[passage["passage_id"]] for passage in line["selected"]]
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    """`gold_titles` () would read as unknown gold where there is none: then one passage that is not gold says so."""
+    gold = row["gold"]
+    none_gold = (DataPassage("", "", False),) if gold == 0 else ()
+    return Question(
+        row["id"],
+        "",
+        answers=("kept as scores",) if row["answered"] else (),
+        answerable=row["answerable"],
+        type=row["type"],
+        passages=none_gold,
+        gold_titles=tuple(str(n) for n in range(gold or 0)),
+        dataset=row["dataset"],
+    )
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    def key(number: int, n: int) -> str:
+        return str(number) if number >= 0 else f"other {n}"
+
+    candidates = [
+        {"passage_id": str(n), "title": key(number, n), "text": "", "channels": [], "score": score}
+        for n, (number, score) in enumerate(zip(row["candidates"], row["fused"], strict=True))
+    ]
+    selected = [{**candidates[place], "relevance": p} for place, p in zip(row["selected"], row["relevance"], strict=True)]
+    line: Line = {
+        "id": row["id"],
+        "dataset": row["dataset"],
+        "variant": "",
+        "outcome": row["outcome"],
+        "answer": "",
+        "candidates": candidates,
+        "selected": selected,
+        "scores": row["scores"],
+        "tokens": row["tokens"],
+        "stop_reason": "",
+        "usage": row["usage"],
+        "latency_ms": row["latency_ms"],
+        "answerable": row["chances"][0],
+        "confidence": row["chances"][1],
+        "channel_scores": row.get("channel_scores", {}),
+    }
+    if "values" in row:
+        line |= {"answer_values": row["values"], "said_values": row["said"]}
+    if "lists" in row:
+        line["lists"] = {name: [key(number, n) for n, number in enumerate(numbers)] for name, numbers in row["lists"].items()}
+    return line

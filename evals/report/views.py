@@ -1,0 +1,38 @@
+"""Views: lines and labels as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..labels import answer_values, gold_flags, gold_keys, support_values
+from ..predictions import Line, source_of
+from ..question import Question
+from ..result import Result
+from .html import QuestionView, page
+
+_FIRST = {"qa": ("f1", "em", "contains", "support_f1"), "abstain": ("f1", "em", "support_f1"), "retrieval": ("recall", "all_gold")}
+"""Scores of a question that are shown, by experiment; of the others the support."""
+
+
+def html_page(result: Result, questions: Sequence[Question], lines: Sequence[Line]) -> str:
+    names = _FIRST.get(result.experiment, ("support_f1", "support_recall", "support_precision"))
+    return page(result, [_view(question, line, names) for question, line in zip(questions, lines, strict=True)])
+
+
+def _view(question: Question, line: Line, names: Sequence[str]) -> QuestionView:
+    gold = gold_keys(question)
+    candidates = line["candidates"]
+    flags = gold_flags(question, candidates, gold) if gold is not None else ()
+    there = {source_of(passage) for passage, flag in zip(candidates, flags, strict=False) if flag}
+    known = {**(support_values(question, line) or {}), **(answer_values(question, line) or {})}
+    if gold:
+        found = sum(flags)
+        known |= {"recall": found / len(gold), "all_gold": float(found == len(gold))}
+    return QuestionView(
+        line,
+        None if gold is None else frozenset(there | (question.gold or frozenset())),
+        absent=tuple((passage.title, passage.text) for passage in question.passages if passage.gold and passage.source not in there),
+        answers=question.answers,
+        type=question.type,
+        scores={name: known[name] for name in names if name in known},
+    )

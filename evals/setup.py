@@ -1,0 +1,137 @@
+"""Setup: the questions of an evaluation and the corpora they are asked of, made from what a user named."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from ..tools.corpus import Corpus
+from ..tools.corpus import Progress as Indexing
+from ..tools.encoder import Encoder
+from ..tools.errors import UsageError
+from ..tools.search import search
+from .datasets import load
+from .drop_gold import drop_gold
+from .first_stage import Setting
+from .pool import open_pool
+from .question import DataPassage, Dataset, Question
+
+_DROPPED_FROM = (50, 200, 1_000)
+"""How far the search for passages in the place of dropped gold goes, step by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    questions: tuple[Question, ...]
+    setting: Setting
+    corpora: Mapping[str, Corpus]
+    """By data set."""
+    settings: Mapping[str, Any]
+    """What the predictions depend on, fit to be printed."""
+    encoder: Encoder
+    left_out: int = 0
+    """Questions whose answer would still have stood in the evidence after its gold was dropped,"""
+    unlabelled: int = 0
+    """and those whose gold is not known and could not be dropped."""
+
+    def corpus(self, question: Question) -> Corpus:
+        return self.corpora[question.dataset]
+
+
+@contextlib.contextmanager
+def prepare(
+    data: Sequence[str],
+    *,
+    setting: Setting,
+    corpus: Path | None = None,
+    limit: int | None = None,
+    split: Literal["all", "train", "val"] = "all",
+    drop: Literal["all", "one"] | None = None,
+    rate: float = 1.0,
+    seed: int = 0,
+    described: Mapping[str, Any] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Iterator[Setup]:
+    """Loads the data, makes or opens the corpora, drops gold where that is asked for. Raises UsageError.
+
+    corpus: an indexed corpus in which all questions are asked; then `setting` is "corpus".
+    described: settings of the experiment itself, put before those of the data.
+    progress: told (what, done, total) of what takes long.
+    """
+    tell = progress or _say_nothing
+    datasets = [load(one, split=split) for one in data]
+    _check(datasets, setting)
+    encoder = Encoder.load()
+    settings: dict[str, Any] = {
+        **(described or {}),
+        "data": [{"name": dataset.name, "sha256": dataset.sha256} for dataset in datasets],
+        "setting": setting,
+        "split": split,
+        "seed": seed,
+        "encoder": encoder.name,
+    }
+    if drop:
+        settings |= {"drop_gold": drop, "rate": rate}
+    questions: list[Question] = []
+    left_out = unlabelled = 0
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(Corpus.open(corpus, encoder=encoder)) if corpus else None
+        if opened:
+            settings["corpus"] = {"name": opened.name, "documents": opened.info().documents, "passages": opened.info().passages}
+        corpora: dict[str, Corpus] = {}
+        for dataset in datasets:
+            pool = opened or stack.enter_context(open_pool(dataset.pool, encoder=encoder, progress=partial(_indexing, tell)))
+            corpora[dataset.name] = pool
+            chosen = dataset.questions[:limit]
+            if drop:
+                following = _Next(pool, partial(tell, "dropping gold"), len(chosen))
+                among: Literal["distractor", "pool"] = "distractor" if setting == "distractor" else "pool"
+                dropped = drop_gold(chosen, which=drop, rate=rate, seed=seed, next_ranked=following, setting=among)
+                chosen, left_out, unlabelled = dropped.questions, left_out + dropped.left_out, unlabelled + dropped.unlabelled
+            questions += chosen
+        if not questions:
+            raise UsageError("no question is left to ask", "Look at --limit, --split and --drop-gold.")
+        yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled)
+
+
+def _say_nothing(what: str, done: int, total: int) -> None:
+    """What is told where nobody listens."""
+
+
+def _indexing(tell: Callable[[str, int, int], None], step: Indexing) -> None:
+    tell(f"the pool: {step.phase}", step.done, step.total)
+
+
+class _Next:
+    """The passages of the pool in first-stage order for one question, lazily."""
+
+    def __init__(self, pool: Corpus, tell: Callable[[int, int], None], total: int) -> None:
+        self._pool, self._tell, self._done, self._total = pool, tell, 0, total
+
+    def __call__(self, question: Question) -> Iterator[DataPassage]:
+        self._done += 1
+        self._tell(self._done, self._total)
+        given: set[str] = set()
+        for n in _DROPPED_FROM:
+            for candidate in search(self._pool, question.question, n=n):
+                if candidate.passage is not None and candidate.passage_id not in given:
+                    given.add(candidate.passage_id)
+                    yield DataPassage(candidate.passage.title, candidate.passage.text)
+
+
+def _check(datasets: Sequence[Dataset], setting: Setting) -> None:
+    names = [dataset.name for dataset in datasets]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"the data set {twice} is named twice")
+    for dataset in datasets:
+        if setting == "distractor" and not any(question.passages for question in dataset.questions):
+            raise UsageError(f"the questions of {dataset.name} have no passages of their own", "Use --setting pool, or --corpus C.")
+        if setting == "pool" and not dataset.pool:
+            raise UsageError(f"{dataset.name} has no passages to make a pool of", "Index its documents (passel index …) and use --corpus C.")
+
+
