@@ -20,6 +20,7 @@ from .commands.ask import ask
 from .commands.bench import bench
 from .commands.chat import chat
 from .commands.corpus import corpus
+from .commands.data import data
 from .commands.demo import demo
 from .commands.eval import evaluate
 from .commands.graph import graph
@@ -30,6 +31,7 @@ for command in (demo, index, ask, chat, graph):
     app.command()(command)
 app.add_typer(corpus, name="corpus")
 app.add_typer(evaluate, name="eval")
+app.add_typer(data, name="data")
 app.add_typer(bench, name="bench")
 
 

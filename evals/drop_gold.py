@@ -120,20 +120,14 @@ def _replaced(question: Question, gold: frozenset[str], ranked: Callable[[], Ite
 
 
 def _stand_in(title: str, titles: Counter[str], candidates: Iterable[DataPassage]) -> DataPassage | None:
-    """The first candidate whose title keeps the list's titles as they are.
+    """The first candidate whose title keeps the list's titles as they are; None where there is none: how titles repeat must tell nothing.
 
     For a title that is there once: a new one. For one that is there n times: itself, or one that is there n - 1 times, so that again some title
-    is there n times and some n - 1 times; failing that any title of the list, failing that any.
+    is there n times and some n - 1 times.
     """
     if titles[title] == 1:
         return next((candidate for candidate in candidates if candidate.title not in titles), None)
-    in_list = anywhere = None
-    for candidate in candidates:
-        if candidate.title == title or titles[candidate.title] == titles[title] - 1:
-            return candidate
-        in_list = in_list or (candidate if titles[candidate.title] else None)
-        anywhere = anywhere or candidate
-    return in_list or anywhere
+    return next((candidate for candidate in candidates if candidate.title == title or titles[candidate.title] == titles[title] - 1), None)
 
 
 def _readable(answers: Sequence[str], passages: Iterable[DataPassage]) -> bool:

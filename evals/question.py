@@ -47,7 +47,9 @@ class Question:
     @property
     def gold(self) -> frozenset[str] | None:
         """Sources of the evidence; None where the labels are unknown (evidence known by title alone is not meant)."""
-        if self.gold_titles or any(passage.gold is None for passage in self.passages) or not self.passages:
+        if self.without and not self.passages:  # all that it had was dropped
+            return frozenset()
+        if self.gold_titles or not self.passages or any(passage.gold is None for passage in self.passages):
             return None
         return frozenset(passage.source for passage in self.passages if passage.gold)
 

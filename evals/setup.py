@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from ..tools.candidate import Candidate
 from ..tools.corpus import Corpus
 from ..tools.corpus import Progress as Indexing
 from ..tools.encoder import Encoder
@@ -16,12 +17,12 @@ from ..tools.errors import UsageError
 from ..tools.search import search
 from .datasets import load
 from .drop_gold import drop_gold
-from .first_stage import Setting
+from .first_stage import Setting, candidates, scope
 from .pool import open_pool
 from .question import DataPassage, Dataset, Question
 
-_DROPPED_FROM = (50, 200, 1_000)
-"""How far the search for passages in the place of dropped gold goes, step by step."""
+_FURTHER = (200, 1_000)
+"""How far the search for passages in the place of dropped gold goes beyond what a question's search and links find, step by step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,15 @@ class _Next:
         self._done += 1
         self._tell(self._done, self._total)
         given: set[str] = set()
-        for n in _DROPPED_FROM:
-            for candidate in search(self._pool, question.question, n=n):
+        for found in (candidates, *(partial(_searched, n) for n in _FURTHER)):
+            for candidate in found(self._pool, question, "pool"):
                 if candidate.passage is not None and candidate.passage_id not in given:
                     given.add(candidate.passage_id)
                     yield DataPassage(candidate.passage.title, candidate.passage.text)
+
+
+def _searched(n: int, pool: Corpus, question: Question, setting: Setting) -> list[Candidate]:
+    return search(pool, question.question, n=n, filters=scope(question, setting))
 
 
 def _check(datasets: Sequence[Dataset], setting: Setting) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from .passage import Passage
 
 RRF_CONSTANT = 60
+LINKED_WEIGHT = 2
+"""A linked hit counts as much as a hit of both other channels together; chosen on `val` (docs/systems.md)."""
 
 
 def query_key(query: str) -> str:
@@ -51,8 +53,8 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """Reciprocal rank fusion over all lists (channel, query) in which the passage was found."""
-        return sum(1.0 / (RRF_CONSTANT + 1 + hit.rank) for hit in self.hits)
+        """Reciprocal rank fusion over all lists (channel, query) in which the passage was found, the linked ones weighing more."""
+        return sum((LINKED_WEIGHT if hit.channel == "linked" else 1) / (RRF_CONSTANT + 1 + hit.rank) for hit in self.hits)
 
     @property
     def channels(self) -> tuple[str, ...]:

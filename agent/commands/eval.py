@@ -17,6 +17,7 @@ from .options import BaseUrlOption, BudgetOption, ModelOption, read_budget
 
 if TYPE_CHECKING:
     from ...evals.predictions import Line, Predictions
+    from ...evals.question import Question
     from ...evals.result import Result
     from ...evals.run import Predict
     from ...evals.setup import Setup
@@ -79,7 +80,7 @@ def retrieval(
     with _prepared("retrieval", data, setting, corpus, limit=limit, split=split, seed=seed) as setup:
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup), kept, jobs)
-        _finish(experiment.summarize(setup, lines), setup, lines, outputs)
+        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs)
 
 
 @evaluate.command()
@@ -117,7 +118,7 @@ def selection(
             result, others = experiment.summarize(setup, lines, rules)
             if rules:
                 kept.replace([*lines, *others])
-        _finish(result, setup, lines, outputs)
+        _finish(result, setup.questions, lines, outputs)
 
 
 @evaluate.command()
@@ -155,7 +156,7 @@ def qa(
                 name: _predict(setup, experiment.predictor(setup, other, asking.budget, asking.model), kept, jobs, variant=name)
                 for name, other in experiment.variants(rules, setup, lines, selector)
             }
-        _finish(experiment.summarize(setup, lines, others), setup, lines, outputs)
+        _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs)
 
 
 @evaluate.command()
@@ -186,7 +187,66 @@ def abstain(
         selector = _selector(setup, asking.settings)
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
-        _finish(experiment.summarize(setup, lines), setup, lines, outputs)
+        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs)
+
+
+@evaluate.command()
+def rerank(
+    data: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Requests with passage texts (RankLLM's form), or TREC runs.", show_default=False)],
+    qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="Judgements, in TREC's or BEIR's form.", show_default=False)],
+    reranker: Annotated[str, typer.Option("--reranker", metavar="NAME", help="none (the first stage's order), cosine or chains.")] = "chains",
+    texts: Annotated[Path | None, typer.Option("--texts", metavar="DIR", help="For a TREC run: the folder of corpus.jsonl and queries.jsonl.")] = None,
+    min_rel: Annotated[int, typer.Option("--min-rel", min=1, metavar="N", help="Least grade that is relevant for MAP, MRR, recall (TREC DL: 2).")] = 1,
+    limit: LimitOption = None,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """Does a reranker bring the relevant passages up? nDCG, MAP, MRR, recall, beside the first stage."""
+    from ... import __version__
+    from ...evals.datasets.trec import read_qrels, read_requests
+    from ...evals.experiments import rerank as experiment
+    from ...evals.predictions import Predictions, digest_of
+    from ...tools.encoder import Encoder
+
+    outputs = _Outputs(json, predictions, html, results)
+    if len(data) > 1:
+        raise UsageError("rerank measures one file at a time", "Different first stages are different results: run it once for each.")
+    file, encoder = data[0], Encoder.load()
+    requests, judgements = read_requests(file, texts), read_qrels(qrels)
+    rank = experiment.ranker(reranker, encoder)
+    settings = {
+        "experiment": "rerank",
+        "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": _sha256(file)}],
+        "qrels": {"name": qrels.name, "sha256": _sha256(qrels)},
+        "setting": "reranking",
+        "encoder": encoder.name if rank else None,
+    }
+    run = digest_of({**settings, "reranker": reranker, "passel": __version__})
+    with Predictions(outputs.predictions, run) as kept, progress.shown() as tell:
+        result, lines = experiment.run(
+            requests,
+            judgements,
+            rank=rank,
+            name=reranker,
+            count_tokens=encoder.count_tokens,
+            dataset=settings["data"][0]["name"],  # type: ignore[index]
+            min_rel=min_rel,
+            limit=limit,
+            settings=settings,
+            progress=lambda done, total: tell("queries", done, total),
+            done={line["id"]: line for line in kept.lines.values()},
+            write=kept.add,
+        )
+    questions = [experiment.question_of(line, judgements, min_rel) for line in lines]
+    _finish(result, questions, lines, outputs)
+
+
+def _sha256(file: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 class _Asking:
@@ -257,7 +317,7 @@ def _predict(setup: Setup, predict: Predict, kept: Predictions, jobs: int, *, va
         return predict_all(setup.questions, predict, kept, variant=variant, jobs=jobs, progress=lambda done, total: tell(what, done, total))
 
 
-def _finish(result: Result, setup: Setup, lines: Sequence[Line], outputs: _Outputs) -> None:
+def _finish(result: Result, questions: Sequence[Question], lines: Sequence[Line], outputs: _Outputs) -> None:
     """Everything that was asked for, and the tables on stdout; a run in which every question failed is a failure."""
     from ...evals.experiments import add_latency
     from ...evals.report.table import tables
@@ -269,11 +329,11 @@ def _finish(result: Result, setup: Setup, lines: Sequence[Line], outputs: _Outpu
     if outputs.results:
         from ...evals.report.results import keep
 
-        result.notes.append(f"Kept for the report: {keep(result, setup.questions, lines, outputs.results)}")
+        result.notes.append(f"Kept for the report: {keep(result, questions, lines, outputs.results)}")
     if outputs.html:
         from ...evals.report.views import html_page
 
-        outputs.html.write_text(html_page(result, setup.questions, lines), encoding="utf-8")
+        outputs.html.write_text(html_page(result, questions, lines), encoding="utf-8")
         result.notes.append(f"Page: {outputs.html}")
     to_stdout = str(outputs.json) == "-"
     if to_stdout:

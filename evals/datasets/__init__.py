@@ -1,6 +1,7 @@
-"""Data sets: `load` reads every form that there is, by path or by the official name. Each form is a file here; adding one is a file and a line in `_reader`.
+"""Data sets: `load` reads every form that there is, by path or by the official name.
 
-Sniffing looks at the first record's keys alone. Nothing is dropped in silence: a record that does not fit is named with its place.
+Each form is a file here; adding one is a file and a line in `_reader`, which looks at the first record's keys alone. Nothing is dropped in silence: a
+record that does not fit is named with its place.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from .split import is_val
 __all__ = ["is_val", "load"]
 
 _FORMS = (
-    "Known forms: a line a question with `question`, `answers`, `passages`; SQuAD 2; NQ (`ctxs`); CLAP NQ; MTRAG; HotpotQA, 2WikiMultihopQA, MuSiQue, "
-    "NQ-open, TriviaQA, MultiHop-RAG as published; folders with corpus.jsonl and queries.jsonl."
+    "Known forms: a line a question with `question`, `answers`, `passages`; SQuAD 2; NQ (`ctxs`); CLAP NQ; MTRAG; HotpotQA, 2WikiMultihopQA, "
+    "MuSiQue, NQ-open, TriviaQA, MultiHop-RAG as published; folders with corpus.jsonl and queries.jsonl."
 )
 
 

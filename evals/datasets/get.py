@@ -1,4 +1,4 @@
-"""Getting a split: our questions out of the official set, by the ids in `evals/splits`, written in our own form; and whether a file at hand is that split.
+"""Getting a split: our questions out of the official set, by the ids in `evals/splits`; and whether a file at hand is that split.
 
 `evals/splits/*.json` are made by `describe_all`. Where nothing can be fetched, the error says which file to put where.
 """
@@ -61,8 +61,9 @@ def _file_of(name: str) -> Path:
 
 
 def _read(path: Path) -> Split:
-    fields = json.loads(path.read_text())
-    return Split(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    fields |= {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+    return Split(**fields)
 
 
 # ---- what is at hand ----
@@ -114,7 +115,7 @@ def data_get(name: str, folder: Path) -> tuple[Path, State]:
         return path, found
     if "set" not in split.source:
         places = " and ".join(map(str, split.paths(folder)))
-        raise UsageError(f"{name} cannot be fetched", f"It is {split.source['file']} ({split.source['page']}): put it in our form at {places}.")
+        raise UsageError(f"{name} cannot be fetched", f"It is {split.source['file']} ({split.source['page']}): put it at {places}.")
     questions = _chosen(split, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
@@ -205,7 +206,7 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
 
 
 def describe_all(folder: Path) -> Iterator[tuple[Path, str]]:
-    """(file of `evals/splits`, its text) for every split of a data folder: python -c "…: file.write_text(text)"."""
+    """(file of `evals/splits`, its text) for every split of a data folder. Writing the texts to the files is all that remaking them takes."""
     for place, source in SOURCES.items():
         path = folder / place
         if _is_ranking(path):

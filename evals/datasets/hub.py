@@ -1,17 +1,17 @@
-"""Official sets on the Hugging Face hub, by name: where each is, and what becomes of a row. A file in a set's own form is read with the same converters.
+"""Official sets on the Hugging Face hub, by name: where each is, and what becomes of a row. A file in a set's own form is read in the same way.
 
 Schemas, as the cards and files of the repositories give them (read July 2026 in stored copies of huggingface.co; no script runs, all are data files):
 
 - hotpotqa/hotpot_qa, config distractor: id, question, answer, type, level, supporting_facts {title[], sent_id[]}, context {title[], sentences[][]}.
   The official JSON (hotpotqa.github.io) has `_id`, and lists of pairs in the place of both objects. A sentence begins with its own space.
 - framolfese/2WikiMultihopQA: the original 2WikiMultihopQA in HotpotQA's layout, and `evidences`; sentences without spaces around them.
-- dgslibisey/MuSiQue: the authors' musique_ans_v1.0 files: id, question, answer, answer_aliases[], answerable, paragraphs [{idx, title, paragraph_text,
-  is_supporting}], question_decomposition.
+- dgslibisey/MuSiQue: the authors' musique_ans_v1.0 files: id, question, answer, answer_aliases[], answerable, question_decomposition,
+  paragraphs [{idx, title, paragraph_text, is_supporting}].
 - google-research-datasets/nq_open: question, answer[]. Without ids and passages.
 - mandarjoshi/trivia_qa, config rc: question, question_id, entity_pages {title[], wiki_context[], …}, search_results {title[], search_context[], …},
   answer {value, aliases[], …}. Whole documents; that one of them holds the answer string does not make it evidence, so gold is unknown.
-- yixuantt/MultiHopRAG, configs MultiHopRAG (query, answer, question_type, evidence_list [{title, fact, …}]) and corpus (title, body, …), split train. Whole
-  articles; evidence is known by title. A null_query has no evidence: not answerable.
+- yixuantt/MultiHopRAG, split train, configs MultiHopRAG (query, answer, question_type, evidence_list [{title, fact, …}]) and corpus (title, body, …).
+  Whole articles; evidence is known by title. A null_query has no evidence: not answerable.
 - rajpurkar/squad_v2 and google/xquad (xquad.en): id, title, context, question, answers {text[], answer_start[]}.
 """
 
@@ -36,7 +36,8 @@ INSTALL = 'pip install "passel[hub]"'
 
 def hotpotqa(records: Sequence[Record]) -> tuple[Question, ...]:
     """Rows of HotpotQA and of 2WikiMultihopQA."""
-    return tuple(_hotpotqa(record, id) for record, id in zip(records, ids_of(records, [record.text("question") for record in records]), strict=True))
+    ids = ids_of(records, [record.text("question") for record in records])
+    return tuple(_hotpotqa(record, id) for record, id in zip(records, ids, strict=True))
 
 
 def _hotpotqa(record: Record, id: str) -> Question:
@@ -61,7 +62,8 @@ def joined(sentences: Sequence[str]) -> str:
 
 
 def musique(records: Sequence[Record]) -> tuple[Question, ...]:
-    return tuple(_musique(record, id) for record, id in zip(records, ids_of(records, [record.text("question") for record in records]), strict=True))
+    ids = ids_of(records, [record.text("question") for record in records])
+    return tuple(_musique(record, id) for record, id in zip(records, ids, strict=True))
 
 
 def _musique(record: Record, id: str) -> Question:
@@ -83,7 +85,8 @@ def _musique(record: Record, id: str) -> Question:
 
 def nq_open(records: Sequence[Record]) -> tuple[Question, ...]:
     questions = [record.text("question") for record in records]
-    return tuple(Question(id, question, record.answers("answer")) for id, question, record in zip(ids_of(records, questions), questions, records, strict=True))
+    ids = ids_of(records, questions)
+    return tuple(Question(id, question, record.answers("answer")) for id, question, record in zip(ids, questions, records, strict=True))
 
 
 def trivia_qa(records: Sequence[Record]) -> tuple[Question, ...]:
@@ -186,7 +189,9 @@ SETS: Mapping[str, OfficialSet] = {
         {"train": "train-v2.0.json", "validation": "dev-v2.0.json"},
         config="squad_v2",
     ),
-    "xquad_en": OfficialSet("google/xquad", squad2.read, "https://github.com/google-deepmind/xquad", {"validation": "xquad.en.json"}, config="xquad.en"),
+    "xquad_en": OfficialSet(
+        "google/xquad", squad2.read, "https://github.com/google-deepmind/xquad", {"validation": "xquad.en.json"}, config="xquad.en"
+    ),
 }
 
 

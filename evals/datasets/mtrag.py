@@ -1,7 +1,7 @@
 """MTRAG: conversations over documents: {task_id, input: [{speaker, text}], contexts: [{title, text}], targets, answerability}.
 
-The question is the last turn of the user, what came before it is the history. The set says whether the contexts answer it, not which of them do: gold is
-unknown. PARTIAL, UNDERSPECIFIED and CONVERSATIONAL tasks have no plain yes or no, so whether they are answerable is unknown too.
+The question is the last turn of the user, what came before it is the history. The set says whether the contexts answer it, not which of them do:
+gold is unknown. PARTIAL, UNDERSPECIFIED and CONVERSATIONAL tasks have no plain yes or no, so whether they are answerable is unknown too.
 
 Source: Katsis et al., "MTRAG: A Multi-Turn Conversational Benchmark for Evaluating Retrieval-Augmented Generation Systems" (TACL 2025).
 """

@@ -19,7 +19,7 @@ def read(records: Sequence[Record]) -> tuple[Question, ...]:
     """A question a record."""
     ids = ids_of(records, [record.text("question") for record in records])
     return tuple(
-        _question(record, id, record.string("title", ""), record.string("context"), known="answers" in record.fields or "is_impossible" in record.fields)
+        _question(record, id, record.string("title", ""), record.string("context"), known="answers" in record.fields)
         for record, id in zip(records, ids, strict=True)
     )
 

@@ -5,7 +5,8 @@ ordered by score as trec_eval does it, equal scores by rank.
 
 Forms of requests: RankLLM's [{query, hits: [{content, qid, docid, rank, score}]}] (also as noveleval has it), its newer {query: {text, qid},
 candidates: [{docid, score, doc: {…}}]} in one list or one a line, and TREC runs (qid Q0 docid rank score tag), whose texts stand in a BEIR folder.
-Source: Pradeep, Sharifymoghaddam and Lin, "RankZephyr" (2023), whose release rank_llm has the first two; trec_eval; Thakur et al., "BEIR" (NeurIPS 2021).
+Source: Pradeep, Sharifymoghaddam and Lin, "RankZephyr" (2023), whose release rank_llm has the first two; trec_eval;
+Thakur et al., "BEIR" (NeurIPS 2021).
 """
 
 from __future__ import annotations
@@ -124,14 +125,11 @@ def _of_run(path: Path, texts: Path) -> list[Request]:
         ranked[qid][docid] = (_number(where, score), _number(where, rank))
     queries = _texts(texts, "queries", ranked)
     corpus = _texts(texts, "corpus", {docid for docids in ranked.values() for docid in docids})
-    return [
-        Request(
-            qid,
-            queries[qid][1],
-            tuple(RankedText(docid, *corpus[docid], score) for docid, (score, _) in sorted(docids.items(), key=lambda item: (-item[1][0], item[1][1]))),
-        )
-        for qid, docids in ranked.items()
-    ]
+    requests = []
+    for qid, docids in ranked.items():
+        order = sorted(docids, key=lambda docid: (-docids[docid][0], docids[docid][1]))
+        requests.append(Request(qid, queries[qid][1], tuple(RankedText(docid, *corpus[docid], docids[docid][0]) for docid in order)))
+    return requests
 
 
 def _number(where: str, text: str) -> float:
@@ -204,7 +202,7 @@ def _qrels_file(folder: Path) -> Path:
 
 
 def _rows(path: Path, form: str, widths: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
-    """(place, columns) of each line; at least one. Columns are parted by tabs where there is one, else by white space. A BEIR heading is passed over."""
+    """(place, columns) of each line; at least one. Columns are parted by tabs if there are any, else by white space. BEIR's heading is left out."""
     empty = True
     for where, line in _lines(path):
         columns = [column.strip() for column in line.split("\t")] if "\t" in line else line.split()

@@ -28,7 +28,7 @@ from ...tools.passage import Passage
 from ..datasets.trec import Qrels, Request
 from ..metrics.bootstrap import difference, interval
 from ..predictions import Line, failed_line, line_of
-from ..question import Question
+from ..question import DataPassage, Question, distinct
 from ..result import Curve, Result, Row, Series, Table
 
 log = logging.getLogger("passel")
@@ -37,7 +37,7 @@ Rank = Callable[[str, Sequence[Candidate]], Ranking]
 Scores = Mapping[str, Mapping[str, float]]
 """Metric -> query id -> value."""
 
-RERANKERS: Mapping[str, Callable[[Encoder], Rank]] = {"cosine": lambda encoder: partial(rank_cosine, encoder), "chains": lambda encoder: partial(rank_chains, encoder)}
+RERANKERS: Mapping[str, Callable[[Encoder, str, Sequence[Candidate]], Ranking]] = {"cosine": rank_cosine, "chains": rank_chains}
 FIRST_STAGE = "first-stage"
 DEPTHS = (1, 5, 10, 20)
 _COLUMNS = ("nDCG@10", "nDCG@5", "nDCG@20", "MAP", "MRR", "recall@10", "recall@100")
@@ -50,7 +50,7 @@ def ranker(name: str, encoder: Encoder) -> Rank | None:
         return None
     if name not in RERANKERS:
         raise UsageError(f"no reranker is called {name!r}", f"There are none, {', '.join(RERANKERS)}.")
-    return RERANKERS[name](encoder)
+    return partial(RERANKERS[name], encoder)
 
 
 def run(
@@ -66,7 +66,7 @@ def run(
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
     done: Mapping[str, Line] | None = None,
-    write: Callable[[Line], None] = lambda line: None,
+    write: Callable[[Line], None] | None = None,
 ) -> tuple[Result, list[Line]]:
     """Ranks every request that `done` (by query id) does not hold, gives each line to `write`, and measures all of them.
 
@@ -77,13 +77,14 @@ def run(
     asked = requests[:limit]
     left_out = {request.qid for request in requests[len(asked) :]}
     judged = {qid: relevances for qid, relevances in qrels.items() if qid not in left_out}
-    if not judged:
+    if not any(request.qid in judged for request in asked):
         raise UsageError("no query of these is judged", "Look at --qrels: are they of the same collection?")
     lines = dict(done or {})
     for n, request in enumerate(asked):
         if request.qid not in lines:
             lines[request.qid] = line = _predict(request, rank, dataset, count_tokens)
-            write(line)
+            if write is not None:
+                write(line)
         if progress is not None:
             progress(n + 1, len(asked))
     kept = [lines[request.qid] for request in asked]
@@ -95,8 +96,10 @@ def run(
 
 
 def candidates_of(request: Request) -> list[Candidate]:
-    """What a reranker sees. The hits are called lexical, whatever first stage found them: rankers weigh the channels that they know (`rerankers.chains`
-    was fitted on dense, lexical and linked hits), and a first stage ranks as those do."""
+    """What a reranker sees. The hits are called lexical, whatever first stage found them.
+
+    Rankers weigh the channels that they know (`rerankers.chains` was fitted on dense, lexical and linked hits), and a first stage ranks as those do.
+    """
     return [
         Candidate(
             hit.docid,
@@ -116,7 +119,7 @@ def _predict(request: Request, rank: Rank | None, dataset: str, count_tokens: Ca
     except Exception as error:
         log.exception("query %s failed", request.qid)
         return failed_line(question, " ".join(f"{type(error).__name__}: {error}".split()))
-    latency_ms = (time.perf_counter() - began) * 1000
+    latency_ms = (time.perf_counter() - began) * 1000 if rank is not None else 0.0
     if ranking.fallback:
         return failed_line(question, f"{_MALFORMED}the reranker's output could not be used")
     if sorted(candidate.passage_id for candidate in ranking.candidates) != sorted(candidate.passage_id for candidate in given):
@@ -141,6 +144,15 @@ def _falling(n: int) -> tuple[float, ...]:
 
 
 # ---- measuring ----
+
+
+def question_of(line: Line, qrels: Qrels, min_rel: int) -> Question:
+    """A line's query with the judgements of its candidates, as a page shows it. Unjudged documents of a judged query are not relevant."""
+    judged = qrels.get(str(line["id"]))
+    passages = tuple(
+        DataPassage(c["title"], c["text"], None if judged is None else judged.get(c["passage_id"], 0) >= min_rel) for c in line["candidates"]
+    )
+    return Question(str(line["id"]), line["question"], passages=distinct(passages), dataset=line["dataset"])
 
 
 def measure(orders: Mapping[str, Sequence[str]], qrels: Qrels, *, min_rel: int = 1) -> dict[str, dict[str, float]]:
@@ -194,9 +206,6 @@ def _summarize(
     result.metrics = {metric: interval(list(values.values())) for metric, values in ours.items()}
     result.tables.append(_table(first, ours if reranked else None, str(settings["reranker"]), min_rel))
     result.curves.append(_curve(first, ours if reranked else None, str(settings["reranker"])))
-    took = sorted(line["latency_ms"] for line in lines if line["outcome"] != "failed")
-    if took and reranked:
-        result.latency = {"p50": took[(len(took) - 1) // 2], "p95": took[-(-95 * len(took) // 100) - 1]}
     return result
 
 

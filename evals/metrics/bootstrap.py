@@ -33,6 +33,8 @@ def interval(values: Numbers) -> Estimate:
     data = np.asarray(values, dtype=np.float64)
     if data.ndim != 1 or not len(data):
         raise ValueError("a mean needs at least one value")
+    if not np.isfinite(data).all():
+        raise ValueError("a mean needs finite values")
     if data.min() == data.max():
         return Estimate(*[float(data[0])] * 3)
     found = bootstrap(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..result import Curve, Series
 from .cells import escaped, plain
@@ -16,13 +17,18 @@ from .cells import escaped, plain
 _MOST_POINTS = 200
 """Of one line: more than its pixels could tell apart."""
 _MOST_MARKERS = 24
-"""A line of more points is drawn without markers."""
+"""A line of more points, or of two, is drawn without markers."""
 _COLOURS = 6
 _LETTER = 6.3
 """Width of an average letter of a label, in pixels."""
-_LABEL = 26
-"""Longest label beside a point, in letters; longer ones are left to the tooltip."""
+_LONGEST_LABEL = {"points": 26, "line": 8}
+"""Beside a point, in letters; longer ones are left to the tooltip."""
 _MARKERS = ("circle", "square", "triangle", "ring", "cross", "bar")
+_LEGEND = {
+    "line": '<path class="line" d="M1 8H29"/>',
+    "bars": '<rect class="bars" x="1" y="2" width="12" height="12"/>',
+    "points": "",
+}
 _SHAPES = {
     "circle": '<circle r="3.6"/>',
     "square": '<path d="M-3.4-3.4h6.8v6.8h-6.8z"/>',
@@ -65,6 +71,10 @@ class _Drawn:
     first: int
     """Row of the table that tells its first point."""
 
+    @property
+    def has_markers(self) -> bool:
+        return self.series.kind == "points" or (self.series.kind == "line" and 2 < len(self.points) <= _MOST_MARKERS)
+
 
 def figure(curve: Curve, number: int) -> str:
     """The `<figure>` of a curve; `number` makes its ids unique on the page."""
@@ -75,8 +85,8 @@ def figure(curve: Curve, number: int) -> str:
         return f"<figure>{caption}<p>Nothing was measured.</p>{note}</figure>"
     plots = "".join(
         f'<div class="plot {size}" tabindex="0" role="group" aria-labelledby="figure-{number}" aria-describedby="steps">'
-        f'{_plot(curve, drawn, width, height)}<div class="tip" role="status" hidden></div></div>'
-        for size, width, height in (("wide", 620, 380), ("narrow", 350, 300))
+        f'{_plot(curve, drawn, width, height)}<div class="tip" role="status"></div></div>'
+        for size, width, height in (("wide", 560, 350), ("narrow", 350, 300))
     )
     return f"<figure>{caption}{plots}{note}{_numbers(curve, drawn)}</figure>"
 
@@ -104,10 +114,12 @@ def _legend(drawn: Sequence[_Drawn]) -> str:
         return ""
     entries = []
     for each in drawn:
-        mark = {"line": '<path class="line" d="M1 8H29"/>', "bars": '<rect class="bars" x="9" y="2" width="12" height="12"/>', "points": ""}[each.series.kind]
-        if each.series.kind == "points" or (each.series.kind == "line" and len(each.points) <= _MOST_MARKERS):
-            mark += f'<g class="marker" transform="translate(15 8)">{_SHAPES[each.marker]}</g>'
-        entries.append(f'<li class="{each.style}"><svg viewBox="0 0 30 16" width="30" height="16" aria-hidden="true">{mark}</svg>{escaped(each.series.name)}</li>')
+        mark = _LEGEND[each.series.kind]
+        width = 30 if each.series.kind == "line" else 14
+        if each.has_markers:
+            mark += f'<g class="marker" transform="translate({width / 2:g} 8)">{_SHAPES[each.marker]}</g>'
+        drawing = f'<svg viewBox="0 0 {width} 16" width="{width}" height="16" aria-hidden="true">{mark}</svg>'
+        entries.append(f'<li class="{each.style}">{drawing}{escaped(each.series.name)}</li>')
     return f'<ul class="legend">{"".join(entries)}</ul>'
 
 
@@ -126,7 +138,7 @@ def _plot(curve: Curve, drawn: Sequence[_Drawn], width: int, height: int) -> str
         x = _Scale(x.low, x.high, left, right, _ticks_between(x.low, x.high, wanted, whole=all(value.is_integer() for value in xs)))
     else:
         x = _scale(xs, left, right, wanted=wanted)
-    parts = [_axes(curve, x, y, left, right, top, bottom)]
+    parts = [_axes(curve, x, y, left, right, bottom)]
     ordered = sorted(drawn, key=lambda each: each.series.ours)  # ours above the others
     for each in ordered:
         at = [(x(px), y(py)) for px, py in each.points]
@@ -134,14 +146,13 @@ def _plot(curve: Curve, drawn: Sequence[_Drawn], width: int, height: int) -> str
         if each.series.kind == "bars":
             share = (x(gap) - x(0)) * 0.82 / len(bars)
             offset = share * (bars.index(each) - len(bars) / 2)
-            parts += [
-                f'<rect class="bars" x="{px + offset:.1f}" y="{py:.1f}" width="{max(share - 1, 0.5):.1f}" height="{max(0.0, bottom - py):.1f}"/>' for px, py in at
-            ]
+            size = f'width="{max(share - 1, 0.5):.1f}" height='
+            parts += [f'<rect class="bars" x="{px + offset:.1f}" y="{py:.1f}" {size}"{max(0.0, bottom - py):.1f}"/>' for px, py in at]
         elif each.series.kind == "line" and at:
             parts.append(f'<path class="line" d="M{"L".join(f"{px:.1f} {py:.1f}" for px, py in at)}"/>')
         if each.series.kind == "points" and each.series.ours:
             parts += [f'<path class="drop" d="M{left:.1f} {py:.1f}H{px:.1f}V{bottom:.1f}"/>' for px, py in at]
-        if each.series.kind == "points" or (each.series.kind == "line" and len(at) <= _MOST_MARKERS):
+        if each.has_markers:
             parts += [f'<g class="marker" transform="translate({px:.1f} {py:.1f})">{_SHAPES[each.marker]}</g>' for px, py in at]
         parts.append("</g>")
     parts.append(_point_labels(ordered, x, y, (left, top, right, bottom)))
@@ -149,14 +160,16 @@ def _plot(curve: Curve, drawn: Sequence[_Drawn], width: int, height: int) -> str
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escaped(_in_words(curve, drawn))}">{"".join(parts)}</svg>'
 
 
-def _axes(curve: Curve, x: _Scale, y: _Scale, left: float, right: float, top: float, bottom: float) -> str:
+def _axes(curve: Curve, x: _Scale, y: _Scale, left: float, right: float, bottom: float) -> str:
     parts = ['<g class="axes">']
     for tick in y.ticks:
         at = y(tick)
-        parts.append(f'<path class="grid" d="M{left:.1f} {at:.1f}H{right:.1f}"/><text class="tick" x="{left - 8:.1f}" y="{at + 4:.1f}" text-anchor="end">{y.tick(tick)}</text>')
+        parts.append(f'<path class="grid" d="M{left:.1f} {at:.1f}H{right:.1f}"/>')
+        parts.append(f'<text x="{left - 8:.1f}" y="{at + 4:.1f}" text-anchor="end">{y.tick(tick)}</text>')
     for tick in x.ticks:
         at = x(tick)
-        parts.append(f'<path class="mark" d="M{at:.1f} {bottom:.1f}v5"/><text class="tick" x="{at:.1f}" y="{bottom + 19:.1f}" text-anchor="middle">{x.tick(tick)}</text>')
+        parts.append(f'<path class="mark" d="M{at:.1f} {bottom:.1f}v5"/>')
+        parts.append(f'<text x="{at:.1f}" y="{bottom + 19:.1f}" text-anchor="middle">{x.tick(tick)}</text>')
     parts.append(f'<path class="base" d="M{left:.1f} {bottom:.1f}H{right:.1f}"/>')
     parts.append(f'<text class="axis" x="0" y="13">{escaped(curve.y)}</text>')
     parts.append(f'<text class="axis" x="{right:.1f}" y="{bottom + 39:.1f}" text-anchor="end">{escaped(curve.x)}</text></g>')
@@ -169,7 +182,7 @@ def _scale(values: Sequence[float], start: float, end: float, *, wanted: int, fr
     if low >= 0 and (from_zero or low <= 0.35 * high):
         low = 0.0
     if high - low <= 1e-9 * max(1.0, abs(high)):
-        low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if high else (0.0, 1.0)
+        low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if abs(high) > 1e-9 else (min(low, 0.0), 1.0)
     step = _step(low, high, wanted)
     first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     return _Scale(first * step, last * step, start, end, tuple(i * step for i in range(first, last + 1)))
@@ -188,35 +201,42 @@ def _step(low: float, high: float, wanted: int) -> float:
 
 
 def _bar_gap(bars: Sequence[_Drawn]) -> float:
-    """The least distance between two places of bars."""
+    """The least distance between two places of bars (of places that are one but for rounding, enough to divide by)."""
     places = sorted({x for each in bars for x, _ in each.points})
-    return min((after - before for before, after in zip(places, places[1:], strict=False)), default=1.0)
+    least = min((after - before for before, after in pairwise(places)), default=1.0)
+    return max(least, 1e-6 * max(map(abs, places), default=0.0), 1e-6)
 
 
 def _point_labels(drawn: Sequence[_Drawn], x: _Scale, y: _Scale, frame: tuple[float, float, float, float]) -> str:
     """Short labels beside their points, where there is room: ours first, then single points, then points of lines."""
     left, top, right, bottom = frame
-    taken = [(x(px) - 5, y(py) - 5, x(px) + 5, y(py) + 5) for each in drawn for px, py in each.points if each.series.kind == "points"]
+    sizes = [(12 if each.series.ours else 5, point) for each in drawn for point in each.points if each.series.kind == "points"]
+    taken = [(x(px) - size, y(py) - size, x(px) + size, y(py) + size) for size, (px, py) in sizes]
     wanted = []
     for each in drawn:
         for i, (px, py) in enumerate(each.points):
-            text = each.labels[i] or (each.series.name if each.series.kind == "points" and len(each.points) == 1 else "")
-            if each.series.kind != "bars" and 0 < len(text) <= (_LABEL if each.series.kind == "points" else 8) and len(each.points) <= _MOST_MARKERS:
+            text = each.labels[i] or (each.series.name if len(each.points) == 1 else "")
+            if len(each.points) > 1:  # "fixed k = 3" on the line "fixed k" is 3
+                text = text.removeprefix(each.series.name).lstrip(" =:,") or text
+            if each.has_markers and len(each.points) <= _MOST_MARKERS and 0 < len(text) <= _LONGEST_LABEL[each.series.kind]:
                 wanted.append((not each.series.ours, each.series.kind == "line", each.style, text, x(px), y(py)))
-    lines = [(x(a[0]), y(a[1]), x(b[0]), y(b[1])) for each in drawn if each.series.kind == "line" for a, b in zip(each.points, each.points[1:], strict=False)]
+    lines = [(x(a[0]), y(a[1]), x(b[0]), y(b[1])) for each in drawn if each.series.kind == "line" for a, b in pairwise(each.points)]
     parts = []
     for _, of_line, style, text, px, py in sorted(wanted, key=lambda each: each[:2]):
         width = len(text) * _LETTER
         away = 15 if style == "ours" else 8
-        places = [(px + away, py + 4), (px - away - width, py + 4), (px - width / 2, py - away), (px - width / 2, py + away + 9),
-                  (px + away - 2, py - away + 2), (px - away - width + 2, py - away + 2), (px + away - 2, py + away + 6), (px - away - width + 2, py + away + 6)]
-        for lx, ly in places[2:] + places[:2] if of_line else places:
-            spot = (lx - 2, ly - 11, lx + width + 2, ly + 3)
-            inside = spot[0] >= left and spot[2] <= right + 12 and spot[1] >= top - 8 and spot[3] <= bottom - 1
-            if inside and not any(_overlap(spot, other) for other in taken) and not any(_crosses(line, spot) for line in lines):
-                taken.append(spot)
-                parts.append(f'<text class="label {style}" x="{lx:.1f}" y="{ly:.1f}">{escaped(text)}</text>')
-                break
+        right_of, left_of, middle = px + away, px - away - width, px - width / 2
+        beside = [(right_of, py + 4), (left_of, py + 4)]
+        above_or_below = [(middle, py - away), (middle, py + away + 9)]
+        corners = [(right_of - 2, py - away + 2), (left_of + 2, py - away + 2), (right_of - 2, py + away + 6), (left_of + 2, py + away + 6)]
+        order = above_or_below + corners + beside if of_line else beside + above_or_below + corners
+        spots = [(lx, ly, (lx - 2, ly - 11, lx + width + 2, ly + 3)) for lx, ly in order]
+        inside = [each for each in spots if left <= each[2][0] and each[2][2] <= right + 12 and top - 8 <= each[2][1] and each[2][3] < bottom]
+        free = [each for each in inside if not any(_overlap(each[2], other) for other in taken)]
+        clear = [each for each in free if not any(_crosses(line, each[2]) for line in lines)]
+        for lx, ly, spot in (clear or ([] if of_line else free))[:1]:
+            taken.append(spot)
+            parts.append(f'<text class="label {style}" x="{lx:.1f}" y="{ly:.1f}">{escaped(text)}</text>')
     return "".join(parts)
 
 
@@ -249,12 +269,15 @@ def _in_words(curve: Curve, drawn: Sequence[_Drawn]) -> str:
 def _numbers(curve: Curve, drawn: Sequence[_Drawn]) -> str:
     rows = []
     for each in drawn:
-        for label, (x, y) in zip(each.labels, each.points, strict=True):
-            rows.append(f'<tr><th scope="row">{escaped(each.series.name)}</th><td>{escaped(label)}</td><td class="figure">{plain(x)}</td><td class="figure">{plain(y)}</td></tr>')
+        head = f'<tr><th scope="row">{escaped(each.series.name)}</th>'
+        for label, point in zip(each.labels, each.points, strict=True):
+            cells = "".join(f'<td class="figure">{plain(value)}</td>' for value in point)
+            rows.append(f"{head}<td>{escaped(label)}</td>{cells}</tr>")
     thinned = any(len(each.points) < len(each.series.points) for each in drawn)
     note = f"<p>Lines of more than {_MOST_POINTS} points are thinned here.</p>" if thinned else ""
-    head = f'<th scope="col">series</th><th scope="col">point</th><th scope="col" class="figure">{escaped(curve.x)}</th><th scope="col" class="figure">{escaped(curve.y)}</th>'
+    axes = "".join(f'<th scope="col" class="figure">{escaped(axis)}</th>' for axis in (curve.x, curve.y))
     return (
-        f'<details class="numbers"><summary>The numbers of this figure</summary>{note}<div class="scroll" tabindex="0" role="region" aria-label="{escaped(curve.title)}">'
-        f'<table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div></details>'
+        f'<details class="numbers"><summary>The numbers of this figure</summary>{note}'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(curve.title)}"><table><thead><tr><th scope="col">series</th>'
+        f'<th scope="col">point</th>{axes}</tr></thead><tbody>{"".join(rows)}</tbody></table></div></details>'
     )

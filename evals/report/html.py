@@ -1,7 +1,7 @@
 """A Result as one page that needs nothing else: figures, curves, tables, and every question to look into.
 
-What does not change is written here, so that it reads and prints without the script; the questions stand in the page as JSON and `page.js` shows those
-that are asked for. Each passage is embedded once. Its policy forbids the page to load anything, and to run any script but ours.
+What does not change is written here, so that it reads and prints without the script; the questions stand in the page as JSON, and `page.js` shows
+those that are asked for. Each passage is embedded once. The page's policy forbids it to load anything, and to run any script but ours.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..result import Cell, Estimate, Result, Row, Table
 from .cells import cell, duration, escaped, heading, name, places, title, written
 from .figure import figure
 
-_CUTS = (400, 300, 200, 150, 100, 60)
-"""Characters kept of a passage that is neither chosen nor evidence: the most with which these texts stay below `_ROOM`."""
-_ROOM = 3_000_000
+_CUTS = range(400, 59, -20)
+"""Characters kept of a passage that is neither chosen nor evidence: the most with which all texts stay within `_ROOM`, or the least."""
+_ROOM = 4_000_000
 """Bytes."""
 _LARGE = 5
 """Headline figures that are set large."""
@@ -51,7 +51,7 @@ class QuestionView:
     answers: tuple[str, ...] = ()
     type: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """In [0, 1], 1 is best. The first is the one by which a question counts as right (1), partly right or wrong (0) until the reader chooses another."""
+    """In [0, 1], 1 is best. By the first one a question is right (1), partly right or wrong (0) until the reader chooses another."""
 
 
 def page(result: Result, questions: Sequence[QuestionView]) -> str:
@@ -65,8 +65,8 @@ def page(result: Result, questions: Sequence[QuestionView]) -> str:
         headline=_headline(result.metrics),
         cost=_cost(result),
         notes=f'<ul class="notes">{"".join(f"<li>{escaped(note)}</li>" for note in result.notes)}</ul>' if result.notes else "",
-        curves=_section("curves", "The curves", "".join(figure(curve, i) for i, curve in enumerate(result.curves, 1)), "figures"),
-        tables=_section("tables", "The tables", "".join(_table(table, i) for i, table in enumerate(result.tables, 1))),
+        curves=_section("curves", "Curves", "".join(figure(curve, i) for i, curve in enumerate(result.curves, 1)), "figures"),
+        tables=_section("tables", "Tables", "".join(_table(table, i) for i, table in enumerate(result.tables, 1))),
         settings=_settings(result.settings),
         data=_embedded(_data(questions)),
         script=script,
@@ -98,8 +98,9 @@ def _headline(metrics: Mapping[str, Estimate]) -> str:
         decimals = places([estimate])
         low, high = (_minus(cell(bound, decimals)) for bound in (estimate.low, estimate.high))
         parts.append(
-            f'<div class="{"large" if i < _LARGE else "small"}"><dt>{escaped(title(key))}</dt><dd class="value">{_minus(cell(estimate, decimals))}</dd>'
-            f'<dd class="between">{_whisker(estimate)}<span>95% interval {low} to {high}</span></dd></div>'
+            f'<div class="{"large" if i < _LARGE else "small"}"><dt>{escaped(title(key))}</dt>'
+            f'<dd class="value">{_minus(cell(estimate, decimals))}</dd>'
+            f'<dd class="between">{_whisker(estimate)}<span>95% interval <b>{low} to {high}</b></span></dd></div>'
         )
     return f'<dl class="headline">{"".join(parts)}</dl>' if parts else ""
 
@@ -126,11 +127,15 @@ def _cost(result: Result) -> str:
     styles = {what: ' class="bad"' if what in bad else "" for what in result.counts}
     parts = [f"<span{styles[what]}><b>{count:,}</b> {escaped(name(what))}</span>" for what, count in result.counts.items()]
     taken = [f"<span>{escaped(name(what))} <b>{duration(value)}</b></span>" for what, value in result.latency.items()]
-    return "".join(f'<p class="cost"><span class="what">{what}</span>{"".join(line)}</p>' for what, line in (("Counts", parts), ("Latency", taken)) if line)
+    lines = {"Counts": parts, "Latency": taken}
+    return "".join(f'<p class="cost"><span class="what">{what}</span>{"".join(line)}</p>' for what, line in lines.items() if line)
 
 
 def _section(key: str, head: str, body: str, style: str = "") -> str:
-    return f'<section id="section-{key}" aria-labelledby="head-{key}"><h2 id="head-{key}">{head}</h2><div class="{style or key}">{body}</div></section>' if body else ""
+    if not body:
+        return ""
+    title_ = f'<h2 id="head-{key}">{head}</h2>'
+    return f'<section id="section-{key}" aria-labelledby="head-{key}">{title_}<div class="{style or key}">{body}</div></section>'
 
 
 def _table(table: Table, number: int) -> str:
@@ -138,7 +143,8 @@ def _table(table: Table, number: int) -> str:
     decimals = [places(cells) for cells in columns]
     ranges = _ranges(columns)
     is_words = [not any(isinstance(each, Estimate | float | int) for each in cells) for cells in columns]
-    head = "".join(f'<th scope="col"{"" if words else _FIGURE}>{escaped(name(column))}</th>' for column, words in zip(table.columns, is_words, strict=True))
+    names = zip(table.columns, is_words, strict=True)
+    head = "".join(f'<th scope="col"{"" if words else _FIGURE}>{escaped(name(column))}</th>' for column, words in names)
     rows = "".join(
         f'<tr{_row_class(row)}><th scope="row">{escaped(row.label)}{_tags(row)}</th>'
         + "".join(_cell(each, places_, range_, words) for each, places_, range_, words in zip(row.cells, decimals, ranges, is_words, strict=True))
@@ -147,8 +153,9 @@ def _table(table: Table, number: int) -> str:
     )
     note = f'<p class="note">{escaped(table.note)}</p>' if table.note else ""
     return (
-        f'<div class="sheet"><h3 id="table-{number}">{escaped(table.title)}</h3><div class="scroll" tabindex="0" role="region" aria-labelledby="table-{number}">'
-        f'<table class="sortable"><thead><tr><th scope="col"><span class="unseen">row</span></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}</div>'
+        f'<div class="sheet"><h3 id="table-{number}">{escaped(table.title)}</h3>'
+        f'<div class="scroll" tabindex="0" role="region" aria-labelledby="table-{number}"><table class="sortable"><thead><tr>'
+        f'<th scope="col"><span class="unseen">row</span></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}</div>'
     )
 
 
@@ -162,7 +169,7 @@ def _tags(row: Row) -> str:
 
 
 def _ranges(columns: Sequence[Sequence[Cell]]) -> list[tuple[float, float] | None]:
-    """Of each column, from the least to the greatest that its intervals reach; None where there is nothing to compare, or drawing it would not tell more."""
+    """Of each column, from the least to the greatest that its intervals reach; None where there is nothing to compare, or nothing to be seen."""
     ranges: list[tuple[float, float] | None] = []
     shares = []
     for cells in columns:
@@ -192,7 +199,8 @@ def _mark(value: Estimate, range_: tuple[float, float] | None) -> str:
     low, high = range_
     at = [3 + (each - low) / (high - low) * 74 for each in (value.low, value.value, value.high, 0.0)]
     zero = f'<path class="zero" d="M{at[3]:.1f} 0v8"/>' if low < 0 < high else ""
-    return f'<svg viewBox="0 0 80 8" width="80" height="8" aria-hidden="true">{zero}<path d="M{at[0]:.1f} 4H{at[2]:.1f}"/><circle cx="{at[1]:.1f}" cy="4" r="2.4"/></svg>'
+    drawing = f'{zero}<path d="M{at[0]:.1f} 4H{at[2]:.1f}"/><circle cx="{at[1]:.1f}" cy="4" r="2.4"/>'
+    return f'<svg viewBox="0 0 80 8" width="80" height="8" aria-hidden="true">{drawing}</svg>'
 
 
 def _minus(figure_: str) -> str:
@@ -243,9 +251,15 @@ class _Passages:
     def texts(self) -> tuple[list[list[str]], int | None]:
         """[title, text] of each, and to how many characters those not shown whole were cut (None: none was)."""
         rest = [text for (_, text), number in self._numbers.items() if number not in self._whole]
-        limit = next((cut for cut in _CUTS if sum(len(text[:cut].encode("utf-8", "replace")) for text in rest) <= _ROOM), _CUTS[-1])
+        room = _ROOM - sum(_size(text) for (_, text), number in self._numbers.items() if number in self._whole)
+        letter = sum(map(_size, rest)) / max(1, sum(map(len, rest)))  # bytes, in the mean
+        limit = next((cut for cut in _CUTS if letter * sum(min(len(text), cut) for text in rest) <= room), _CUTS[-1])
         shown = [[title, text if number in self._whole else _cut(text, limit)] for (title, text), number in self._numbers.items()]
         return shown, limit if any(len(text) > limit for text in rest) else None
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _cut(text: str, limit: int) -> str:

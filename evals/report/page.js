@@ -22,7 +22,7 @@ function el(kind, attributes, ...children) {
     if (typeof value === "function") node.addEventListener(key, value);
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
   return node;
 }
 
@@ -97,8 +97,7 @@ function offerPoints(plot) {
     tip.replaceChildren(el("b", {}, label && label !== name ? `${name}: ${label}` : name), el("span", {}, `${heads[3]} ${y}`), el("span", {}, `${heads[2]} ${x}`));
     tip.style.left = `${(100 * point.x) / width}%`;
     tip.style.top = `${(100 * point.y) / height}%`;
-    const side = point.x < width * 0.25 ? "rightward" : point.x > width * 0.75 ? "leftward" : point.y < height * 0.3 ? "below" : "";
-    tip.className = `tip ${side}`;
+    tip.className = `tip${point.y < height * 0.35 ? " below" : ""}${point.x < width * 0.3 ? " leftmost" : point.x > width * 0.7 ? " rightmost" : ""}`;
     here.setAttribute("cx", point.x);
     here.setAttribute("cy", point.y);
     here.setAttribute("visibility", "visible");
@@ -135,8 +134,12 @@ function browse({ scores, channels, passages, cut, questions }) {
   const pager = document.getElementById("pager");
   if (!questions.length) { status.textContent = "No question was kept with this page."; return; }
   const byKey = new Map(questions.map((question, n) => [question.key, n]));
-  const initial = { show: "all", type: "", dataset: "", variant: "", score: 0, sort: "file", search: "" };
-  const state = { ...initial, page: 0, open: null };
+  const NONE = "\u0000"; // stands for an empty name among the choices, where "" stands for all
+  const everything = { show: "all", type: "", dataset: "", variant: "", score: 0, sort: "file", search: "" };
+  const ours = ["", "selector"].find((name) => questions.some((question) => (question.variant || "") === name));
+  const state = { ...everything, variant: ours === undefined ? "" : ours || NONE, page: 0, open: null };
+  const asked = questions.some((question) => question.answer || question.citations); // else only passages were asked for
+  const thought = questions.some((question) => question.confidence || question.answerable);
   let view = [];
 
   const scoreOf = (question) => question.scores?.[state.score] ?? null;
@@ -176,6 +179,14 @@ function browse({ scores, channels, passages, cut, questions }) {
     return haystacks.get(question);
   };
 
+  if (questions.some((question) => question.gold)) {
+    const legend = document.getElementById("legend");
+    for (const [style, words] of [["hit", "evidence, chosen"], ["other", "no evidence, chosen"], ["missed", "evidence, missed"]]) {
+      legend.append(el("span", {}, el("span.strip", { "aria-hidden": "true" }, el(`i.${style}`)), words));
+    }
+    legend.hidden = false;
+  }
+
   // Controls
   const chips = controls.querySelector(".chips");
   const chipCounts = {};
@@ -187,17 +198,18 @@ function browse({ scores, channels, passages, cut, questions }) {
   const selects = {};
   const offer = (key, label, options) => {
     if (options.length < 2) return;
-    selects[key] = el("select", { change: (event) => change({ [key]: key === "score" ? Number(event.target.value) : event.target.value }) },
+    selects[key] = el("select", { id: `choose-${key}`, change: (event) => change({ [key]: key === "score" ? Number(event.target.value) : event.target.value }) },
       ...options.map(([value, text]) => el("option", { value }, text)));
-    controls.querySelector(".selects").append(el("label", {}, label, selects[key]));
+    controls.querySelector(".selects").append(el("div", {}, el("label", { for: `choose-${key}` }, label), selects[key]));
   };
   const distinct = (key) => [...new Set(questions.map((question) => question[key] || ""))].sort();
   for (const [key, label] of [["dataset", "Data"], ["variant", "Variant"], ["type", "Type"]]) {
     const values = distinct(key);
-    if (values.length > 1) offer(key, label, [["", "all"], ...values.map((value) => [value === "" ? "\u0000" : value, value || (key === "variant" ? "ours" : "none")])]);
+    if (values.length > 1) offer(key, label, [["", "all"], ...values.map((value) => [value || NONE, value || (key === "variant" ? "ours" : "none")])]);
   }
   offer("score", "Score", scores.map((name, i) => [i, name]));
   offer("sort", "Order", Object.entries(SORT).filter(([, [, key]]) => !key || questions.some((question) => Number.isFinite(key(question)))).map(([key, [label]]) => [key, label]));
+  if (selects.variant) selects.variant.value = state.variant;
   const search = document.getElementById("search");
   let waiting = 0;
   search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(() => change({ search: search.value }), 120); });
@@ -216,7 +228,7 @@ function browse({ scores, channels, passages, cut, questions }) {
     const matching = [];
     questions.forEach((question, n) => {
       for (const key of ["dataset", "variant", "type"]) {
-        if (state[key] && (question[key] || "\u0000") !== state[key]) return;
+        if (state[key] && (question[key] || NONE) !== state[key]) return;
       }
       if (words.length && !words.every((word) => haystack(question).includes(word))) return;
       matching.push(n);
@@ -282,19 +294,20 @@ function browse({ scores, channels, passages, cut, questions }) {
     const inRanking = (question.gold || []).filter((p) => !took.has(p) && ranks.has(p)).map((p) => ({ p, ...ranks.get(p) }));
     const missed = [...inRanking.sort((a, b) => a.rank - b.rank), ...(question.absent || []).filter((p) => !took.has(p)).map((p) => ({ p, rank: null }))];
     const lost = gold ? Math.max(0, (question.golds || 0) - missed.length - chosen.filter((each) => each.gold).length) : 0;
-    return { gold, chosen, took, missed, lost };
+    return { gold, chosen, missed, lost };
   }
 
   function open(n, { move = false } = {}) {
     let position = view.indexOf(n);
     if (position < 0) {
-      Object.assign(state, initial);
+      Object.assign(state, everything);
       search.value = "";
       controls.querySelector('input[value="all"]').checked = true;
-      for (const [key, select] of Object.entries(selects)) select.value = initial[key];
+      for (const [key, select] of Object.entries(selects)) select.value = state[key];
       update();
       position = view.indexOf(n);
     }
+    const drawn = detail(questions[n], position);
     const before = list.querySelector(`[data-n="${n}"]`)?.getBoundingClientRect().top;
     if (Math.floor(position / PER_PAGE) !== state.page) { state.page = Math.floor(position / PER_PAGE); draw(); }
     fold();
@@ -302,7 +315,7 @@ function browse({ scores, channels, passages, cut, questions }) {
     const item = list.querySelector(`[data-n="${n}"]`);
     item.classList.add("open");
     item.querySelector("button").setAttribute("aria-expanded", "true");
-    item.append(detail(questions[n], position));
+    item.append(drawn);
     if (move) { item.scrollIntoView({ behavior: "instant" }); item.querySelector("button").focus({ preventScroll: true }); }
     else if (before !== undefined) scrollBy({ top: item.getBoundingClientRect().top - before, behavior: "instant" });
     address(questions[n].key);
@@ -340,7 +353,7 @@ function browse({ scores, channels, passages, cut, questions }) {
 
   // One question, whole
   function detail(question, position) {
-    const { gold, chosen, took, missed, lost } = judged(question);
+    const { gold, chosen, missed, lost } = judged(question);
     const answerWords = (question.answers || []).filter((answer) => answer.length > 1 && !["yes", "no", "noanswer"].includes(answer.toLowerCase()));
     const quotes = (question.citations || []).map(([, , quote]) => quote);
     const cited = (question.citations || []).map(([p, title, quote, sub], i) =>
@@ -351,14 +364,14 @@ function browse({ scores, channels, passages, cut, questions }) {
       el("div", {}, el("h4", {}, question.gold_answerable === false ? "Expected" : "Accepted answer"),
         el("p.said", {}, question.gold_answerable === false ? "no answer: the evidence is not there" : question.answers ? data(question.answers[0]) : question.gold_answerable === true ? "an answer (its wording is not known)" : "not known"),
         question.answers && question.gold_answerable !== false && question.answers.length > 1 ? el("p.also", {}, "also ", ...question.answers.slice(1).flatMap((answer, i) => (i ? [", ", data(answer)] : [data(answer)]))) : null),
-      el("div", {}, el("h4", {}, { answered: "Our answer", partial: "Our answer, in part", abstained: "We abstained", out_of_budget: "The budget ran out", failed: "It failed" }[question.outcome] || question.outcome || "Our answer"),
-        el("p.said", {}, question.answer ? withCitations(question.answer, cited) : "–")),
+      asked || question.outcome !== "answered" ? el("div", {}, el("h4", {}, { answered: "Our answer", partial: "Our answer, in part", abstained: "We abstained", out_of_budget: "The budget ran out", failed: "It failed" }[question.outcome] || question.outcome || "Our answer"),
+        el("p.said", {}, question.answer ? withCitations(question.answer, cited) : "–")) : null,
       cited.length ? el("ol.cites", {}, ...cited) : null);
 
     const reading = el(".reading", {},
       pair,
       question.error ? el("p.error", { role: "note" }, data(question.error)) : null,
-      question.chosen || question.gold ? el("div", {}, el("h4", {}, chosen.length ? `Chosen, in this order${gold ? `: ${chosen.filter((each) => each.gold).length} of ${count(question.golds, "passage")} of evidence` : ""}` : "Nothing was chosen"),
+      question.chosen || question.gold ? el("div", {}, el("h4", {}, chosen.length ? `Chosen, in this order${!gold ? "" : question.golds ? `: ${chosen.filter((each) => each.gold).length} of ${count(question.golds, "passage")} of evidence` : "; there is no evidence"}` : "Nothing was chosen"),
         el("ol", {}, ...chosen.map((each, i) => el(`li.passage${each.gold ? ".hit" : ""}`, {},
           el(".top", {}, el("span.nth", {}, `${i + 1}.`), data(passages[each.p][0] || "untitled", "b"), gold ? (each.gold ? el("span.tag.hit", {}, "✓ evidence") : el("span.tag", {}, "not evidence")) : null),
           el(".under", {}, meter(each.relevance, each.gold ? "hit" : "", "relevance"), each.rank ? el("span", {}, `ranked ${each.rank}`) : null, each.tokens ? el("span", {}, count(each.tokens, "token")) : null),
@@ -369,8 +382,8 @@ function browse({ scores, channels, passages, cut, questions }) {
           each.rank ? el(".under", {}, meter(each.score, "miss", "score"), el("span", {}, `ranked ${each.rank}`), each.tokens ? el("span", {}, count(each.tokens, "token")) : null) : null,
           el("p.text", { dir: "auto" }, ...texts(each.p))))),
         lost ? el("p.note", {}, `${count(lost, "more passage")} of evidence ${lost === 1 ? "was" : "were"} not among the candidates.`) : null) : null,
-      question.ranking ? el("div", {}, el("h4", {}, `All ${count(question.ranking.length, "candidate")}, as they were ranked`), el("ol.ranking", {}, ...question.ranking.map(([p, score, tokens, found], i) => candidate(p, score, tokens, found, i, gold, took, chosen, texts))),
-        cut ? el("p.note", {}, `Texts that are neither chosen nor evidence are cut at ${cut} characters.`) : null) : null);
+      question.ranking ? el("div", {}, el("h4", {}, `All ${count(question.ranking.length, "candidate")}, as they were ranked`), el("ol.ranking", {}, ...question.ranking.map((each, i) => candidate(each, i, gold, chosen, texts))),
+        question.ranking.some(([p]) => cut && passages[p][1].length <= cut && passages[p][1].endsWith("…")) ? el("p.note", {}, `Texts that are neither chosen nor evidence are cut at ${cut} characters.`) : null) : null);
 
     const usage = question.usage || {};
     const facts = (head, pairs) => { const kept = pairs.filter(([, value]) => value !== null && value !== undefined && value !== ""); return kept.length ? el("div", {}, el("h4", {}, head), el("dl.facts", {}, ...kept.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))) : null; };
@@ -378,7 +391,7 @@ function browse({ scores, channels, passages, cut, questions }) {
     const aside = el(".aside", {},
       facts("Scores", scores.map((name, i) => [name, question.scores?.[i] === undefined || question.scores[i] === null ? null : meter(question.scores[i], "ours")])),
       question.stop ? el("div", {}, el("h4", {}, "Why it stopped there"), data(question.stop, "p")) : null,
-      facts("What it thought", [["evidence suffices", question.answerable === undefined ? null : fixed(question.answerable, 2)], ["answer is right", question.confidence === undefined ? null : fixed(question.confidence, 2)]]),
+      thought && facts("What it thought", [["evidence suffices", question.answerable === undefined ? null : fixed(question.answerable, 2)], ["answer is right", question.confidence === undefined ? null : fixed(question.confidence, 2)]]),
       question.subs ? el("div", {}, el("h4", {}, "Sub-questions"), el("ol.steps", {}, ...question.subs.map(([id, text, after, answer]) =>
         el("li", {}, el("span.nth", {}, `#${id}`), data(text), answer ? el("span", {}, " → ", data(answer, "b")) : null, after.length ? el("span.why", {}, ` after ${after.map((each) => `#${each}`).join(", ")}`) : null)))) : null,
       question.queries ? el("div", {}, el("h4", {}, "Searched for"), el("ol.steps", {}, ...question.queries.map(([text, reason, sub], i) =>
@@ -393,12 +406,12 @@ function browse({ scores, channels, passages, cut, questions }) {
       el("a", { href: `#${encodeURIComponent(question.key)}` }, "Link to this question")));
   }
 
-  function candidate(p, score, tokens, found, i, gold, took, chosen, texts) {
+  function candidate([p, score, tokens, found, fused], i, gold, chosen, texts) {
     const isGold = gold ? gold.has(p) : false;
     const place = chosen.findIndex((each) => each.p === p);
     const tags = [place >= 0 ? el(`span.tag${isGold ? ".hit" : ""}`, {}, `chosen ${place + 1}`) : null, isGold ? el(`span.tag.${place >= 0 ? "hit" : "miss"}`, {}, place >= 0 ? "✓ evidence" : "○ missed") : null];
     const summary = el("summary", {}, el("span.nth", {}, `${i + 1}`), el("span", {}, data(passages[p][0] || passages[p][1].slice(0, 60)), ...tags.filter(Boolean)),
-      el("span.channels", {}, channels[found].join(", ")), score === null ? el("span.size", {}, tokens ? count(tokens, "token") : "") : meter(score, isGold ? (place >= 0 ? "hit" : "miss") : "", "score"));
+      el("span.channels", {}, channels[found].join(", ")), score === null ? el("span.size", {}, fused === undefined ? "" : fixed(fused, 4)) : meter(score, isGold ? (place >= 0 ? "hit" : "miss") : "", "score"));
     const details = el("details", {}, summary);
     details.addEventListener("toggle", () => {
       if (details.open && details.children.length === 1) details.append(el("p.text", { dir: "auto" }, ...texts(p), tokens ? el("span.size", {}, ` (${count(tokens, "token")})`) : null));
@@ -429,7 +442,7 @@ function browse({ scores, channels, passages, cut, questions }) {
       if (at >= 0) spans.push([at, at + quote.length, "quoted"]);
     }
     for (const answer of answers) {
-      const words = new RegExp(`(?<![\\p{L}\\p{N}])${answer.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "giu");
+      const words = new RegExp(`(?<![\\p{L}\\p{N}])${answer.replace(/[.*+?^${}()|[\]\\\/]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "giu");
       for (const found of text.matchAll(words)) spans.push([found.index, found.index + found[0].length, "answers-word"]);
     }
     const cuts = [...new Set([0, text.length, ...spans.flatMap(([from, to]) => [from, to])])].sort((a, b) => a - b);

@@ -24,6 +24,10 @@ _QUIET = "dim"
 _LABEL = "bold cyan"
 _WIDEST = 32
 """Of the labels' column; longer ones take several lines."""
+_TOLD = ("experiment", "data")
+"""Settings that the heading tells."""
+_LONGEST_SETTING = 40
+"""Longer ones (the command) are left to --json and the page."""
 _GAP = 2
 """Between columns."""
 
@@ -35,7 +39,8 @@ def tables(result: Result) -> list[RenderableType]:
         parts.append(_metrics(result))
     parts += [_Sheet(table) for table in result.tables]
     if result.counts:
-        parts.append(_line("counts", [(f"{count:,} {name(what)}", "bold red" if what == "failed" and count else "") for what, count in result.counts.items()]))
+        styles = {what: "bold red" for what in ("failed", "malformed", "missing") if result.counts.get(what)}
+        parts.append(_line("counts", [(f"{count:,} {name(what)}", styles.get(what, "")) for what, count in result.counts.items()]))
     if result.latency:
         parts.append(_line("latency", [(f"{name(what)} {duration(value)}", "") for what, value in result.latency.items()]))
     parts += [_line("note", [(note, "")]) for note in result.notes]
@@ -48,8 +53,8 @@ def _text(text: str, style: str = "") -> Text:
 
 
 def _heading(result: Result) -> RenderableType:
-    settings = {key: value for key, value in result.settings.items() if isinstance(value, str | int | float) and key != "data"}
-    about = " · ".join(f"{name(key)} {written(value)}" for key, value in settings.items())
+    settings = {key: written(value) for key, value in result.settings.items() if isinstance(value, str | int | float) and key not in _TOLD}
+    about = " · ".join(f"{name(key)} {value}" for key, value in settings.items() if len(value) <= _LONGEST_SETTING)
     head = _text(heading(result.experiment, result.settings) if len(data_sets(result.settings)) < 4 else title(result.experiment), "bold")
     return Text("\n").join([head, _text(about, _QUIET)] if about else [head])
 

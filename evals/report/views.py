@@ -10,7 +10,7 @@ from ..question import Question
 from ..result import Result
 from .html import QuestionView, page
 
-_FIRST = {"qa": ("f1", "em", "contains", "support_f1"), "abstain": ("f1", "em", "support_f1"), "retrieval": ("recall", "all_gold")}
+_FIRST = {"qa": ("f1", "em", "contains", "support_f1"), "abstain": ("f1", "em", "support_f1"), "retrieval": ("recall", "all_gold"), "rerank": ("reciprocal_rank",)}
 """Scores of a question that are shown, by experiment; of the others the support."""
 
 
@@ -27,7 +27,7 @@ def _view(question: Question, line: Line, names: Sequence[str]) -> QuestionView:
     known = {**(support_values(question, line) or {}), **(answer_values(question, line) or {})}
     if gold:
         found = sum(flags)
-        known |= {"recall": found / len(gold), "all_gold": float(found == len(gold))}
+        known |= {"recall": found / len(gold), "all_gold": float(found == len(gold)), "reciprocal_rank": 1 / (1 + flags.index(True)) if found else 0.0}
     return QuestionView(
         line,
         None if gold is None else frozenset(there | (question.gold or frozenset())),

@@ -122,6 +122,8 @@ def test_citation_marks_are_no_part_of_an_answer() -> None:
         ("Farrow, the Ida", ("Farrow Ida",), True),
         ("a record by The The", ("The The",), True),
         ("a record by the others", ("The The",), False),
+        ("marked (a", ("(a",), True),
+        ("marked b", ("(a",), False),
         ("anything", ("", " "), False),
         ("anything", (), False),
         ("", ("Ida",), False),
