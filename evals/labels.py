@@ -1,6 +1,7 @@
 """Labels against lines: which candidates of a prediction are evidence, and how well it selected and answered.
 
-A passage is known by title and text. Where a set knows its evidence by title alone (an open corpus), the first candidate of a gold title is the evidence.
+A passage is known by title and text. Where a set knows its evidence by title alone (an open corpus), the first candidate of a gold title is
+the evidence.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ An experiment fills it and knows nothing of terminals or pages; a report draws i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -75,6 +75,8 @@ class Result:
     """All that the figures depend on: data (name, sha256, questions), setting, seed, limit, variants, versions."""
     metrics: dict[str, Estimate] = field(default_factory=dict)
     """Of the run itself (ours), by name."""
+    headline: dict[str, Cell] = field(default_factory=dict)
+    """What README's table says of it, by column."""
     tables: list[Table] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -85,8 +87,3 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def estimates_first(metrics: Mapping[str, Estimate], names: Sequence[str]) -> list[Cell]:
-    """The cells of a row: the named figures, None where one is not known."""
-    return [metrics.get(name) for name in names]

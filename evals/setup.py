@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,15 +118,15 @@ class _Next:
         self._done += 1
         self._tell(self._done, self._total)
         given: set[str] = set()
-        for found in (candidates, *(partial(_searched, n) for n in _FURTHER)):
-            for candidate in found(self._pool, question, "pool"):
+        for found in chain([candidates(self._pool, question, "pool")], (_searched(self._pool, question, n) for n in _FURTHER)):
+            for candidate in found:
                 if candidate.passage is not None and candidate.passage_id not in given:
                     given.add(candidate.passage_id)
                     yield DataPassage(candidate.passage.title, candidate.passage.text)
 
 
-def _searched(n: int, pool: Corpus, question: Question, setting: Setting) -> list[Candidate]:
-    return search(pool, question.question, n=n, filters=scope(question, setting))
+def _searched(pool: Corpus, question: Question, n: int) -> list[Candidate]:
+    return search(pool, question.question, n=n, filters=scope(question, "pool"))
 
 
 def _check(datasets: Sequence[Dataset], setting: Setting) -> None:

@@ -192,11 +192,11 @@ def abstain(
 
 @evaluate.command()
 def rerank(
-    data: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Requests with passage texts (RankLLM's form), or TREC runs.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Requests with passage texts (RankLLM's form), or a TREC run.", show_default=False)],
     qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="Judgements, in TREC's or BEIR's form.", show_default=False)],
     reranker: Annotated[str, typer.Option("--reranker", metavar="NAME", help="none (the first stage's order), cosine or chains.")] = "chains",
-    texts: Annotated[Path | None, typer.Option("--texts", metavar="DIR", help="For a TREC run: the folder of corpus.jsonl and queries.jsonl.")] = None,
-    min_rel: Annotated[int, typer.Option("--min-rel", min=1, metavar="N", help="Least grade that is relevant for MAP, MRR, recall (TREC DL: 2).")] = 1,
+    texts: Annotated[Path | None, typer.Option("--texts", metavar="DIR", help="For a TREC run: where corpus.jsonl and queries.jsonl are.")] = None,
+    min_rel: Annotated[int, typer.Option("--min-rel", min=1, metavar="N", help="Least grade that is relevant, nDCG aside (TREC DL: 2).")] = 1,
     limit: LimitOption = None,
     json: JsonFile = None,
     predictions: PredictionsFile = None,
@@ -211,9 +211,7 @@ def rerank(
     from ...tools.encoder import Encoder
 
     outputs = _Outputs(json, predictions, html, results)
-    if len(data) > 1:
-        raise UsageError("rerank measures one file at a time", "Different first stages are different results: run it once for each.")
-    file, encoder = data[0], Encoder.load()
+    encoder = Encoder.load()
     requests, judgements = read_requests(file, texts), read_qrels(qrels)
     rank = experiment.ranker(reranker, encoder)
     settings = {
@@ -241,6 +239,23 @@ def rerank(
         )
     questions = [experiment.question_of(line, judgements, min_rel) for line in lines]
     _finish(result, questions, lines, outputs)
+
+
+@evaluate.command()
+def report(
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Kept runs; else those that ship with Passel.", show_default=False)] = None,
+    write: Annotated[Path | None, typer.Option("--write", metavar="FILE.md", help="Put the tables between the marks of this file.")] = None,
+) -> None:
+    """README's tables of results, computed anew from kept predictions."""
+    from ...evals.report import readme
+
+    with terminal.working("computing"):
+        text = readme.markdown(readme.results(folder or readme.SHIPPED))
+    if write:
+        readme.write_into(write, text)
+        terminal.note(f"{write}: results written")
+    else:
+        terminal.say(text)
 
 
 def _sha256(file: Path) -> str:
@@ -360,4 +375,17 @@ def _provenance() -> dict[str, Any]:
         commit = said.stdout.strip() or None
     except OSError:
         commit = None
-    return {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": " ".join(["passel", *sys.argv[1:]])}
+    return {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": _command(sys.argv[1:])}
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """What reproduces the figures: without the outputs, and without where files lie on this machine."""
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word in ("--json", "--predictions", "--html", "--results"):
+            next(words, None)
+        elif word != "--debug" and not word.startswith(("--json=", "--predictions=", "--html=", "--results=")):
+            path = Path(word)
+            kept.append("/".join(path.parts[-2:]) if "/" in word and path.exists() else word)
+    return " ".join(["passel", *kept])

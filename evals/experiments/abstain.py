@@ -28,6 +28,8 @@ from . import qa
 predictor = qa.predictor
 
 Floats = NDArray[np.float64]
+_EVIDENCE = "Is the evidence there?"
+_FITTED = "length and first-stage scores, fitted here"
 _FOLDS = 5
 _TOP = 10
 
@@ -43,6 +45,10 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     else:
         result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
     _confidence(result, setup.questions, lines)
+    names = {"auroc": "AUROC of answerable", "ece": "ECE", "naurc_f1": "nAUC of confidence (F1)"}
+    rivals = {row.label: row.cells[0] for table in result.tables for row in table.rows if table.title == _EVIDENCE}
+    result.headline = {heading: result.metrics[name] for name, heading in names.items() if name in result.metrics}
+    result.headline |= {"AUROC of length and scores": rivals.get(_FITTED)}
     return result
 
 
@@ -53,14 +59,14 @@ def _answerable(result: Result, lines: Sequence[Line], truth: Floats) -> None:
         "ece": interval_of(ece, ours, truth),
     }
     rows = [Row("answerable (ours)", (result.metrics["auroc"], result.metrics["ece"], None), ours=True)]
-    for name, score in (*_simple(lines).items(), ("length and first-stage scores, fitted here", _fitted(lines, truth))):
+    for name, score in (*_simple(lines).items(), (_FITTED, _fitted(lines, truth))):
         if score is None:
             rows.append(Row(name, (None, None, None)))
             continue
         gain = interval_of(lambda a, b, t: auroc(a, t) - auroc(b, t), ours, score, truth)
         rows.append(Row(name, (interval_of(auroc, score, truth), None, gain)))
     note = "ECE of ten equal bins. The last row was fitted on these questions, out of fold, and sees list length and first-stage scores only."
-    result.tables.insert(0, Table("Is the evidence there?", ("AUROC", "ECE", "ours is better by"), tuple(rows), note=note))
+    result.tables.insert(0, Table(_EVIDENCE, ("AUROC", "ECE", "ours is better by"), tuple(rows), note=note))
 
 
 def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[Line]) -> None:

@@ -137,6 +137,9 @@ def summarize(setup: Setup, lines: Sequence[Line], others: Mapping[str, Sequence
         result.tables += breakdowns(setup.questions, both, COLUMNS)
         result.notes.append("Passage-joint F1 is HotpotQA's joint formula over passages (not the leaderboard's). A failure counts as wrong.")
     add_selection(result, setup.questions, lines)
+    names = {"em": "EM", "f1": "F1", "contains": "answer string in it", "support_f1": "support F1", "tokens": "evidence tokens"}
+    result.headline = {heading: result.metrics[name] for name, heading in names.items() if name in result.metrics}
+    result.headline |= {"abstained": outcomes["abstained"], "failed": outcomes["failed"]}
     if others:
         result.tables += compare_with(setup.questions, lines, others, values, "f1" if scored else "support_f1", COLUMNS | {"tokens": "tokens"})
     return result

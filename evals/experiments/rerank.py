@@ -36,6 +36,8 @@ log = logging.getLogger("passel")
 Rank = Callable[[str, Sequence[Candidate]], Ranking]
 Scores = Mapping[str, Mapping[str, float]]
 """Metric -> query id -> value."""
+Columns = Mapping[str, Sequence[float]]
+"""Metric -> a value for each query."""
 
 RERANKERS: Mapping[str, Callable[[Encoder, str, Sequence[Candidate]], Ranking]] = {"cosine": rank_cosine, "chains": rank_chains}
 FIRST_STAGE = "first-stage"
@@ -88,8 +90,21 @@ def run(
         if progress is not None:
             progress(n + 1, len(asked))
     kept = [lines[request.qid] for request in asked]
+    orders = {line["id"]: [passage["passage_id"] for passage in line["candidates"]] for line in kept if line["outcome"] != "failed"}
+    ours = measure(orders, judged, min_rel=min_rel)
+    first = measure({request.qid: [hit.docid for hit in request.hits] for request in asked}, judged, min_rel=min_rel)
+    measured = [{**line, "measured": _of(ours, line["id"]), "first": _of(first, line["id"])} for line in kept]
     given = {"reranker": name, "min_rel": min_rel, "seed": 0, **({"limit": limit} if limit else {}), **(settings or {})}
-    return _summarize(asked, kept, judged, left_out=len(left_out), min_rel=min_rel, reranked=rank is not None, settings=given), kept
+    missing = len(judged.keys() - {request.qid for request in asked})
+    result = summarize(measured, given, missing=missing)
+    if left_out:
+        result.counts["left out"] = len(left_out)
+    return result, measured
+
+
+def _of(scores: Scores, qid: str) -> dict[str, float]:
+    """All metrics of one query; none where it is not judged."""
+    return {metric: values[qid] for metric, values in scores.items() if qid in values}
 
 
 # ---- one request ----
@@ -176,46 +191,44 @@ def measure(orders: Mapping[str, Sequence[str]], qrels: Qrels, *, min_rel: int =
     return values
 
 
-def _summarize(
-    requests: Sequence[Request],
-    lines: Sequence[Line],
-    qrels: Qrels,
-    *,
-    left_out: int,
-    min_rel: int,
-    reranked: bool,
-    settings: Mapping[str, Any],
-) -> Result:
-    orders = {line["id"]: [passage["passage_id"] for passage in line["candidates"]] for line in lines if line["outcome"] != "failed"}
-    ours = measure(orders, qrels, min_rel=min_rel)
-    first = measure({request.qid: [hit.docid for hit in request.hits] for request in requests}, qrels, min_rel=min_rel)
+def summarize(lines: Sequence[Line], settings: Mapping[str, Any], *, missing: int) -> Result:
+    """Of lines with their metrics (`measured`, and `first` of the first stage). missing: judged queries without a line; they score 0."""
+    judged = [line for line in lines if line["measured"]]
+    ours, first = _columns([line["measured"] for line in judged], missing), _columns([line["first"] for line in judged], missing)
     failures = [str(line["error"] or "") for line in lines if line["outcome"] == "failed"]
     malformed = sum(error.startswith(_MALFORMED) for error in failures)
-    asked = {request.qid for request in requests}
     result = Result("rerank", settings)
     result.counts = {
         "questions": len(lines),
-        "scored": len(qrels),
+        "scored": len(judged) + missing,
         "failed": len(failures) - malformed,
         "malformed": malformed,
-        "missing": len(qrels.keys() - asked),
-        "unlabelled": len(asked - qrels.keys()),
+        "missing": missing,
+        "unlabelled": len(lines) - len(judged),
         "repaired": sum(line.get("repaired", 0) for line in lines),
-        **({"left out": left_out} if left_out else {}),
     }
-    result.metrics = {metric: interval(list(values.values())) for metric, values in ours.items()}
-    result.tables.append(_table(first, ours if reranked else None, str(settings["reranker"]), min_rel))
-    result.curves.append(_curve(first, ours if reranked else None, str(settings["reranker"])))
+    name, min_rel = str(settings["reranker"]), int(settings["min_rel"])
+    reranked = name != "none"
+    result.metrics = {metric: interval(values) for metric, values in ours.items()}
+    result.tables.append(_table(first, ours if reranked else None, name, min_rel))
+    result.curves.append(_curve(first, ours if reranked else None, name))
+    result.headline = {metric: result.metrics[metric] for metric in ("nDCG@10", "MAP", "MRR", "recall@100")}
+    if reranked:
+        result.headline |= {"first stage's nDCG@10": interval(first["nDCG@10"]), "difference": difference(ours["nDCG@10"], first["nDCG@10"])}
     return result
 
 
-def _table(first: Scores, ours: Scores | None, name: str, min_rel: int) -> Table:
-    def row(label: str, scores: Scores, *, ours: bool) -> Row:
-        return Row(label, tuple(interval(list(scores[metric].values())) for metric in _COLUMNS), ours=ours)
+def _columns(values: Sequence[Mapping[str, float]], missing: int) -> dict[str, list[float]]:
+    return {metric: [*(one[metric] for one in values), *[0.0] * missing] for metric in values[0]}
+
+
+def _table(first: Columns, ours: Columns | None, name: str, min_rel: int) -> Table:
+    def row(label: str, scores: Columns, *, ours: bool) -> Row:
+        return Row(label, tuple(interval(scores[metric]) for metric in _COLUMNS), ours=ours)
 
     rows = [row("first stage", first, ours=ours is None)]
     if ours is not None:
-        gains = tuple(difference(list(ours[metric].values()), list(first[metric].values())) for metric in _COLUMNS)
+        gains = tuple(difference(ours[metric], first[metric]) for metric in _COLUMNS)
         rows += [row(name, ours, ours=True), Row("difference", gains)]
     relevant = f"Relevant for MAP, MRR and recall is a judgement of {min_rel} or more" + (
         " (TREC Deep Learning asks for 2: --min-rel 2)." if min_rel == 1 else "."
@@ -224,9 +237,9 @@ def _table(first: Scores, ours: Scores | None, name: str, min_rel: int) -> Table
     return Table("Ranking", _COLUMNS, tuple(rows), note=f"{relevant} Every judged query counts; nDCG has graded gains.{paired}")
 
 
-def _curve(first: Scores, ours: Scores | None, name: str) -> Curve:
-    def series(label: str, scores: Scores, *, ours: bool) -> Series:
-        means = tuple((float(k), sum(values.values()) / len(values)) for k in DEPTHS for values in [scores[f"nDCG@{k}"]])
+def _curve(first: Columns, ours: Columns | None, name: str) -> Curve:
+    def series(label: str, scores: Columns, *, ours: bool) -> Series:
+        means = tuple((float(k), sum(values) / len(values)) for k in DEPTHS for values in [scores[f"nDCG@{k}"]])
         return Series(label, means, ours=ours)
 
     drawn = [series("first stage", first, ours=ours is None), *([series(name, ours, ours=True)] if ours is not None else [])]

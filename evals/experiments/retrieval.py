@@ -96,7 +96,8 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
             assert measured is not None
             by_list[name].append(measured)
     ours = by_list[""]
-    result.metrics = {name: interval([one[name] for one in ours]) for name in ours[0]}
+    names = dict.fromkeys([f"all_gold@{MOST}", "all_gold@30", "all_gold@10", "recall@10", "ndcg@10", *ours[0]])  # the telling ones first
+    result.metrics = {name: interval([one[name] for one in ours]) for name in names}
     rows = [
         Row(label, tuple(interval([one[name] for one in by_list[key]]) for name in _COLUMNS), ours=not key) for key, label in _NAMES.items()
     ]
@@ -104,6 +105,13 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     compared = {
         f"RRF alone, first {FOUND}": [one[f"all_gold@{FOUND}"] for one in by_list["fused"]],
         "RRF alone, as many candidates": [one[f"all_gold@{MOST}"] for one in by_list["as many"]],
+    }
+    result.headline = {
+        f"all gold ≤ {MOST}, linked": result.metrics[f"all_gold@{MOST}"],
+        "RRF alone, as many": interval(compared["RRF alone, as many candidates"]),
+        f"RRF alone, {FOUND}": interval(compared[f"RRF alone, first {FOUND}"]),
+        "all gold@10": result.metrics["all_gold@10"],
+        "recall@10": result.metrics["recall@10"],
     }
     everything = [one[f"all_gold@{MOST}"] for one in ours]
     result.tables.append(
@@ -118,7 +126,7 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     result.tables += breakdowns(questions, ours, shown)
     result.curves.append(
         Curve(
-            "Linking brings the evidence of later hops",
+            "How many candidates until all the evidence is there",
             "candidates, at most",
             "share of questions with all gold among them",
             tuple(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,9 @@ INSTRUCTION = "instruction"
 NAMES = {
     "typos": "typos in the question",
     "distractors": f"{DISTRACTORS} more distractors",
-    "near_duplicate": "near duplicate of a gold passage",
-    "keyword_stuffing": "false passage that copies the question",
-    "contradiction": "gold passage with another answer",
+    "near_duplicate": "near duplicate of gold",
+    "keyword_stuffing": "keyword stuffing",
+    "contradiction": "contradiction of gold",
     **{f"{INSTRUCTION}_{family}": f"instruction: {family}" for family in FAMILIES},
     POSITION: "gold moved to each place",
 }
@@ -64,10 +64,11 @@ _CHANGES = {
 }
 _PLANTED = {
     "picked": "picked",
-    "picked_before": "false passage before",
+    "picked_before": "before",
     "picked_excess": "excess",
     "cited": "cited",
-    "success": "what was wanted is said",
+    "cited_before": "cited before",
+    "success": "said what was wanted",
     "reported": "disagreement reported",
 }
 _HEADLINES = ("support_f1_change", "f1_change", "em_change", "answer_changed", "picked", "picked_excess", "cited", "success")
@@ -242,7 +243,7 @@ def summarize(planted: Planted, lines: Sequence[Line], others: Mapping[str, Sequ
 
 
 def _changes(question: Question, before: Line, perturbed: Perturbed, after: Line) -> Values:
-    """What is different, of one question. What was planted, and the passage in whose place it stands, are no change of the selection by themselves."""
+    """What is different, of one question. What was planted, and the passage whose place it took, are no change of the selection by themselves."""
     old, new = qa.values(question, before) or {}, qa.values(perturbed.question, after) or {}
     found = {f"{name}_change": new[name] - old[name] for name in ("support_f1", "f1", "em", "contains") if name in old and name in new}
     aside = perturbed.planted | {perturbed.replaced}
@@ -253,14 +254,19 @@ def _changes(question: Question, before: Line, perturbed: Perturbed, after: Line
     }
     if perturbed.planted:
         found["picked"] = _picked(after, sorted(perturbed.planted))
-        found["cited"] = float(any(citation["source"] in perturbed.planted for citation in after["citations"]))
+        found["cited"] = _cited(after, perturbed.planted)
         found["reported"] = _reports(after)
     if perturbed.replaced:
         found["picked_before"] = _picked(before, [perturbed.replaced])
         found["picked_excess"] = found["picked"] - found["picked_before"]
+        found["cited_before"] = _cited(before, {perturbed.replaced})
     if perturbed.wanted:
         found["success"] = float(contains_answer(said(after), [perturbed.wanted]))
     return found
+
+
+def _cited(line: Line, sources: Collection[str]) -> float:
+    return float(any(citation["source"] in sources for citation in line["citations"]))
 
 
 def _reports(line: Line) -> float:
@@ -299,7 +305,7 @@ def _tables(groups: Mapping[str, Sequence[Values]], families: Sequence[str], que
             "What became of the planted passages",
             ("questions", *_PLANTED.values()),
             (Row("nothing planted", nothing), *rows(with_plants, _PLANTED)),
-            note="Excess: how much more often it is picked than the false passage in whose place it stands was in the clean run.",
+            note="Before: the false passage in whose place it stands, in the clean run. Excess: picked so much more often than that one.",
         )
 
 

@@ -80,6 +80,15 @@ def add_selection(result: Result, questions: Sequence[Question], lines: Sequence
     result.metrics["gold_in_candidates"] = interval([(sum(one.gold) / one.gold_count) if one.gold_count else 1.0 for one in ranked])
     ours = Row("ours", tuple(interval([one[name] for one in known]) for name in COLUMNS), ours=True)
     kept = baselines.table(ranked)
+    best, oracle = next(one for one in kept if one.best), next(one for one in kept if one.family == "oracle")
+    result.headline |= {
+        "support F1": result.metrics["support_f1"],
+        "all gold": result.metrics["all_gold"],
+        "passages": result.metrics["passages"],
+        "tokens": result.metrics["tokens"],
+        "best fixed k": interval(best.values["support_f1"]),
+        "oracle k": interval(oracle.values["support_f1"]),
+    }
     result.tables.append(_baseline_table(kept, ours))
     result.curves += [_sweep(kept, known), _histogram(ranked, known)]
     result.tables += breakdowns([question for question, _, _ in scored], known, COLUMNS)

@@ -39,8 +39,8 @@ class Kept:
 def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], folder: Path) -> Path:
     """Writes `folder/EXPERIMENT-DATA….jsonl.xz` and gives its path; an older one of that name is replaced."""
     names = "-".join(str(data["name"]) for data in result.settings["data"])
-    drop = result.settings.get("drop_gold")
-    kind = "-".join([result.experiment, names, str(result.settings["setting"]), *([f"drop-{drop}"] if drop else [])])
+    which = [str(result.settings[key]) for key in ("setting", "drop_gold", "reranker") if result.settings.get(key)]
+    kind = "-".join([result.experiment, names, *which])
     path = folder / (re.sub(r"[^\w.-]+", "_", kind) + SUFFIX)
     folder.mkdir(parents=True, exist_ok=True)
     head = {"experiment": result.experiment, "settings": dict(result.settings), "counts": result.counts, "latency": result.latency}
@@ -66,7 +66,7 @@ def _slim(question: Question, line: Line) -> dict[str, Any]:
 
     def short(key: str) -> int:
         """Gold by its number; what is not gold only needs to be told apart from the others."""
-        return place[key] if key in place else -1
+        return place.get(key, -1)
 
     row: dict[str, Any] = {
         "id": question.id,
@@ -88,6 +88,8 @@ def _slim(question: Question, line: Line) -> dict[str, Any]:
     }
     if (values := answer_values(question, line)) is not None:
         row |= {"values": values, "said": said_values(question, line)}
+    if "measured" in line:
+        row |= {"measured": line["measured"], "first": line["first"]}
     if "channel_scores" in line:
         row["channel_scores"] = line["channel_scores"]
     if "lists" in line:
@@ -144,6 +146,8 @@ def _line(row: Mapping[str, Any]) -> Line:
     }
     if "values" in row:
         line |= {"answer_values": row["values"], "said_values": row["said"]}
+    if "measured" in row:
+        line |= {"measured": row["measured"], "first": row["first"], "error": None}
     if "lists" in row:
         line["lists"] = {name: [key(number, n) for n, number in enumerate(numbers)] for name, numbers in row["lists"].items()}
     return line

@@ -10,7 +10,12 @@ from ..question import Question
 from ..result import Result
 from .html import QuestionView, page
 
-_FIRST = {"qa": ("f1", "em", "contains", "support_f1"), "abstain": ("f1", "em", "support_f1"), "retrieval": ("recall", "all_gold"), "rerank": ("reciprocal_rank",)}
+_FIRST = {
+    "qa": ("f1", "em", "contains", "support_f1"),
+    "abstain": ("f1", "em", "support_f1"),
+    "retrieval": ("recall", "all_gold"),
+    "rerank": ("nDCG@10", "MRR", "recall@10"),
+}
 """Scores of a question that are shown, by experiment; of the others the support."""
 
 
@@ -25,9 +30,10 @@ def _view(question: Question, line: Line, names: Sequence[str]) -> QuestionView:
     flags = gold_flags(question, candidates, gold) if gold is not None else ()
     there = {source_of(passage) for passage, flag in zip(candidates, flags, strict=False) if flag}
     known = {**(support_values(question, line) or {}), **(answer_values(question, line) or {})}
+    known |= line.get("measured", {})
     if gold:
         found = sum(flags)
-        known |= {"recall": found / len(gold), "all_gold": float(found == len(gold)), "reciprocal_rank": 1 / (1 + flags.index(True)) if found else 0.0}
+        known |= {"recall": found / len(gold), "all_gold": float(found == len(gold))}
     return QuestionView(
         line,
         None if gold is None else frozenset(there | (question.gold or frozenset())),

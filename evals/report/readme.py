@@ -1,0 +1,97 @@
+"""README's table of results: computed from the kept runs (results.py) by the code that summarized them, written between two marks. Nothing in it is typed by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ...tools.encoder import Encoder
+from ...tools.errors import UsageError
+from ..experiments import abstain, qa, rerank, retrieval, selection
+from ..result import Cell, Estimate, Result
+from ..setup import Setup
+from .results import SUFFIX, Kept, load
+
+BEGIN, END = "<!-- results: written by `passel eval report --write README.md` -->", "<!-- end of results -->"
+SHIPPED = Path(__file__).parents[1] / "results"
+_TITLES = {
+    "retrieval": "Retrieval: is all the evidence among the candidates?",
+    "selection": "Selection: which candidates are chosen?",
+    "qa": "Answers, end to end",
+    "abstain": "Knowing when the evidence is not there",
+    "rerank": "Reranking",
+    "robustness": "Robustness",
+}
+_SUMMARIZE: dict[str, Callable[[Setup, Kept], Result]] = {
+    "retrieval": lambda setup, kept: retrieval.summarize(setup, kept.lines),
+    "selection": lambda setup, kept: selection.summarize(setup, kept.lines)[0],
+    "qa": lambda setup, kept: qa.summarize(setup, kept.lines),
+    "abstain": lambda setup, kept: abstain.summarize(setup, kept.lines),
+    "rerank": lambda setup, kept: rerank.summarize(kept.lines, setup.settings, missing=kept.counts["missing"]),
+}
+
+
+def results(folder: Path = SHIPPED) -> list[Result]:
+    """All kept runs of a folder, summarized anew. Raises UsageError where there is none."""
+    files = sorted(folder.glob(f"*{SUFFIX}"))
+    if not files:
+        raise UsageError(f"there are no kept runs in {folder}", "Make some: passel eval … --results DIR")
+    return [_summarized(load(file)) for file in files]
+
+
+def _summarized(kept: Kept) -> Result:
+    setup = Setup(kept.questions, kept.settings["setting"], {}, kept.settings, Encoder.load(), kept.counts.get("left out", 0))
+    result = _SUMMARIZE[kept.experiment](setup, kept)
+    result.latency = dict(kept.latency)
+    return result
+
+
+def markdown(found: Sequence[Result]) -> str:
+    """A table for each experiment, and below it the command, date and commit of each run."""
+    parts = []
+    for experiment, title in _TITLES.items():
+        of_this = [result for result in found if result.experiment == experiment]
+        if of_this:
+            parts.append(f"**{title}**\n\n{_table(of_this)}\n\n{_made(of_this)}")
+    return "\n\n".join(parts)
+
+
+def _table(found: Sequence[Result]) -> str:
+    columns = list(dict.fromkeys(column for result in found for column in result.headline))
+    head = ["data", "questions", *columns]
+    rows = [[_name(result), str(result.counts["questions"]), *(_cell(result.headline.get(column)) for column in columns)] for result in found]
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _name(result: Result) -> str:
+    names = ", ".join(str(data["name"]) for data in result.settings["data"])
+    parts = [str(result.settings["setting"])] if "reranker" not in result.settings else [f"reranker {result.settings['reranker']}"]
+    if drop := result.settings.get("drop_gold"):
+        parts.append(f"{drop} gold dropped in {float(result.settings['rate']):.0%}")
+    return f"{names} ({'; '.join(parts)})"
+
+
+def _made(found: Sequence[Result]) -> str:
+    when = sorted({f"{result.settings.get('date')} at commit {result.settings.get('commit')}" for result in found})
+    commands = "; ".join(f"`{result.settings['command']}`" for result in found)
+    return f"Measured {', '.join(when)}: {commands}. Intervals are bootstrap 95%."
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "–"
+    if isinstance(cell, Estimate):
+        digits = 0 if abs(cell.value) >= 100 else 1 if abs(cell.value) >= 10 else 3
+        return f"{cell.value:,.{digits}f} ({cell.low:,.{digits}f} to {cell.high:,.{digits}f})"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def write_into(file: Path, text: str) -> None:
+    """Puts the text between the marks. Raises UsageError where they are missing."""
+    whole = file.read_text(encoding="utf-8")
+    if BEGIN not in whole or END not in whole:
+        raise UsageError(f"{file} has no place for the results", f"Put these two lines where they belong: {BEGIN} and {END}")
+    made = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: f"{BEGIN}\n\n{text}\n\n{END}", whole, flags=re.DOTALL)
+    file.write_text(made, encoding="utf-8")
