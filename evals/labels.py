@@ -52,7 +52,7 @@ def ranked_of(question: Question, line: Line) -> Ranked | None:
 
 
 def support_values(question: Question, line: Line) -> Values | None:
-    """Precision, recall, F1 and EM of the selected passages, whether all gold is there, order, count and tokens. A failed line scores 0 everywhere."""
+    """Precision, recall, F1 and EM of the selected passages, whether all gold is there, order, count and tokens. A failed line scores 0."""
     gold = gold_keys(question)
     if gold is None:
         return None

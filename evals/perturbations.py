@@ -133,24 +133,30 @@ _SMALL_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(_REWORDED)})(?![\w-])")
 def near_duplicate(question: Question, seed: int) -> Perturbed | None:
     """A near copy of one gold passage: a few small words changed, and one sentence left out, that of the answer where there is one to leave out.
 
-    None without gold, without a false passage, or where nothing in the gold passage can be changed.
+    None without a false passage, and where nothing can be changed in any gold passage.
     """
     draw = _random(seed, question, "near duplicate")
-    gold = [passage for passage in question.passages if passage.gold]
     false = _false(question, draw)
-    if false is None or not gold:
+    gold = [passage for passage in question.passages if passage.gold]
+    if false is None:
         return None
-    original = draw.choice(gold)
-    text = original.text
+    for original in draw.sample(gold, len(gold)):
+        text = _reworded(original.text, _answers(question), draw)
+        if text != original.text:
+            return _planted(question, DataPassage(original.title, text), false)
+    return None
+
+
+def _reworded(text: str, answers: Sequence[str], draw: random.Random) -> str:
     spans = sentences(text)
     if len(spans) > 1:
-        answering = [span for span in spans if contains_answer(text[span[0] : span[1]], _answers(question))]
+        answering = [span for span in spans if contains_answer(text[span[0] : span[1]], answers)]
         start, end = draw.choice(answering or spans)
         text = f"{text[:start].rstrip()} {text[end:].lstrip()}".strip()
     found = list(_SMALL_WORD.finditer(text))
     for match in sorted(draw.sample(found, min(_MOST_REWORDED, len(found))), key=lambda match: -match.start()):
         text = text[: match.start()] + _REWORDED[match[0]] + text[match.end() :]
-    return None if text == original.text else _planted(question, DataPassage(original.title, text), false)
+    return text
 
 
 def keyword_stuffing(question: Question, seed: int) -> Perturbed | None:

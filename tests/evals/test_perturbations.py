@@ -34,9 +34,8 @@ FERRY = DataPassage("Lapwing", "The Lapwing is a ferry. It was built in 1902 by 
 FARROW = DataPassage("Ida Farrow", "Ida Farrow was an engineer and a rower. She was born in Cressing. She often sailed after dark.", gold=True)
 LIGHT = DataPassage("Mole Light", "The light stands on the mole. It is small.", gold=False)
 QUAY = DataPassage("Long Quay", "The quay is long and wet. Nobody built it twice.", gold=False)
-ASKED = Question(
-    "q1", "In what village was the engineer of the ferry Lapwing from 1902 born?", ("Cressing",), True, "bridge", (LIGHT, FERRY, FARROW, QUAY), dataset="d"
-)
+WORDING = "In what village was the engineer of the ferry Lapwing from 1902 born?"
+ASKED = Question("q1", WORDING, ("Cressing",), True, "bridge", (LIGHT, FERRY, FARROW, QUAY), dataset="d")
 OTHERS = (
     ASKED,
     Question("q2", "In what village does the goose live?", ("Tamsey",), dataset="d"),
@@ -79,10 +78,12 @@ def test_a_planted_passage_takes_the_place_of_a_false_one_and_all_else_stays(nam
 
 @pytest.mark.parametrize("name", PLANTING)
 def test_seeds_and_ids_make_a_difference(name: str) -> None:
-    by_seed = {planted_in(PLANTING[name](ASKED, seed)) for seed in range(12)}
-    by_id = {planted_in(PLANTING[name](replace(ASKED, id=f"q{n}"), 0)) for n in range(12)}
-    assert len(by_seed) > 1
-    assert len(by_id) > 1
+    def lists(asked: list[tuple[str, int]]) -> set[tuple[DataPassage, ...]]:
+        made = [PLANTING[name](replace(ASKED, id=id), seed) for id, seed in asked]
+        return {perturbed.question.passages for perturbed in made if perturbed}
+
+    assert len(lists([("q1", seed) for seed in range(12)])) > 1
+    assert len(lists([(f"q{n}", 0) for n in range(12)])) > 1
 
 
 @pytest.mark.parametrize("name", PLANTING)
@@ -144,7 +145,7 @@ def test_a_contradiction_says_another_answer_where_the_true_one_stood() -> None:
         ({"question": "Who was born in Tamsey, where she built the Lapwing with Odo Tressin?"}, OTHERS),  # both stand in the question
         ({}, OTHERS[:1]),
         ({}, OTHERS[3:]),  # of other kinds
-        ({"passages": (LIGHT, replace(FARROW, text="The village of Cressing. Born in cres-sing."), QUAY), "answers": ("Cres-Sing", "Cressing village")}, ()),
+        ({"answers": ("St. Cressing",), "passages": (LIGHT, replace(FARROW, text="Born in St Cressing."))}, OTHERS),  # written otherwise
     ],
 )
 def test_where_nothing_can_be_contradicted_nothing_is_planted(change: dict, others: tuple[Question, ...]) -> None:
@@ -183,7 +184,7 @@ def test_the_four_instructions_stand_in_the_same_passage_and_want_the_same_word(
         made = [instruction(ASKED, seed, family) for family in FAMILIES]
         assert len({perturbed.wanted for perturbed in made if perturbed}) == 1
         assert len({perturbed.replaced for perturbed in made if perturbed}) == 1
-        assert len({text for text in (planted_in(perturbed).text for perturbed in made)}) == 4
+        assert len({planted_in(perturbed).text for perturbed in made}) == 4
         for perturbed in made:
             planted = planted_in(perturbed)
             assert perturbed is not None
