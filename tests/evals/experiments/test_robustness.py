@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def measured(file: Path, names: tuple[str, ...], *, seed: int = 0, jobs: int = 1
 
 
 @pytest.fixture(scope="module")
-def run(file: Path) -> Iterator[tuple[Planted, dict[str, list[dict]], Result]]:
+def run(file: Path) -> tuple[Planted, dict[str, list[dict]], Result]:
     return measured(file, tuple(NAMES))
 
 
