@@ -1,7 +1,7 @@
 """Predictions: one JSON line a question (and variant) in the published form, appended as they come; what a file holds already is not asked again.
 
-A line is an Answer (docs/answer.schema.json) with a few keys beside it: `dataset`, `variant` ("" is ours), `gold_answerable`, `scores` and `tokens` of the
-candidates, and `run`, the digest of everything that the line depends on.
+A line is an Answer (docs/answer.schema.json) with a few keys beside it: `dataset`, `variant` ("" is ours), `gold_answerable`, `scores` and `tokens`
+of the candidates, and `run`, the digest of everything that the line depends on.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def select_in(line: Line, places: Sequence[int], *, reason: str, relevance: Sequ
     return {**line, "selected": selected, "outcome": outcome, "stop_reason": reason, "usage": usage, "variant": variant}
 
 
-def selection_line(question: Question, candidates: Sequence[Candidate], selection: Selection, tokens: Mapping[str, int], *, latency_ms: float) -> Line:
+def selection_line(
+    question: Question, candidates: Sequence[Candidate], selection: Selection, tokens: Mapping[str, int], *, latency_ms: float
+) -> Line:
     """What a selector made of the candidates. `tokens`: evidence tokens of each passage id."""
     by_id = {candidate.passage_id: candidate for candidate in candidates}
     order = list(dict.fromkeys([*(selection.ranked or selection.ids), *by_id]))

@@ -75,8 +75,6 @@ class Result:
     """All that the figures depend on: data (name, sha256, questions), setting, seed, limit, variants, versions."""
     metrics: dict[str, Estimate] = field(default_factory=dict)
     """Of the run itself (ours), by name."""
-    headline: dict[str, Cell] = field(default_factory=dict)
-    """What README's table says of it, by column."""
     tables: list[Table] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -84,6 +82,8 @@ class Result:
     latency: dict[str, float] = field(default_factory=dict)
     """Milliseconds, p50 and p95: the one thing that is not the same twice."""
     notes: list[str] = field(default_factory=list)
+    headline: dict[str, Cell] = field(default_factory=dict)
+    """What README's table says of it, by column."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

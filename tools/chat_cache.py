@@ -1,7 +1,7 @@
 """CachedChatModel: a chat model that is not asked the same thing twice. For evaluation and training, where the same prompts come again and again.
 
-Only whole answers are kept, in one SQLite file that processes share; a failure is asked again. A kept answer costs what it cost the first time: its token
-counts come back with it.
+Only whole answers are kept, in one SQLite file that processes share; a failure is asked again. A kept answer costs what it cost the first time:
+its token counts come back with it.
 """
 
 from __future__ import annotations
@@ -67,19 +67,31 @@ class CachedChatModel(BaseChatModel):
         return self.inner._get_ls_params(stop, **kwargs)
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain reports the tokens itself
+        **kwargs: Any,
     ) -> ChatResult:
         key = self._key(messages, stop, kwargs)
         return _result(self._known(key) or self._kept(key, self.inner.invoke(messages, stop=stop, **kwargs)))
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain reports the tokens itself
+        **kwargs: Any,
     ) -> ChatResult:
         key = self._key(messages, stop, kwargs)
         return _result(self._known(key) or self._kept(key, await self.inner.ainvoke(messages, stop=stop, **kwargs)))
 
     def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain reports the tokens itself
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         key = self._key(messages, stop, kwargs)
         if known := self._known(key):
@@ -93,7 +105,11 @@ class CachedChatModel(BaseChatModel):
             self._kept(key, whole)
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: AsyncCallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain reports the tokens itself
+        **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         key = self._key(messages, stop, kwargs)
         if known := self._known(key):

@@ -69,8 +69,11 @@ class VectorCache:
         with self._lock:
             self._close()
 
-    def __del__(self) -> None:
-        self._close()
+    def __del__(self, _getpid: Callable[[], int] = os.getpid) -> None:
+        """At the interpreter's end modules may be gone already: then the system closes the file."""
+        connection, self._connection = self._connection, None
+        if connection is not None and self._pid == _getpid():
+            connection.close()
 
     def _attempt(self, action: Callable[[sqlite3.Connection], Result], otherwise: Result) -> Result:
         """One thread at a time. SQLite's errors end here: as a warning, and `otherwise`."""

@@ -16,6 +16,7 @@ from .. import progress, terminal
 from .options import BaseUrlOption, BudgetOption, ModelOption, read_budget
 
 if TYPE_CHECKING:
+    from ...evals.experiments.robustness import Planted
     from ...evals.predictions import Line, Predictions
     from ...evals.question import Question
     from ...evals.result import Result
@@ -43,6 +44,14 @@ DropOption = Annotated[
     Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others,")
 ]
 RateOption = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="in this share of the questions.")]
+PerturbOption = Annotated[
+    str | None,
+    typer.Option(
+        "--perturb",
+        metavar="A,B,…",
+        help="Only these: typos, distractors, near_duplicate, keyword_stuffing, contradiction, instruction (or one of its families), position.",
+    ),
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there; - for stdout.")]
 PredictionsFile = Annotated[Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="A line a question, as it comes; resumed from.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at, with every question.")]
@@ -191,6 +200,43 @@ def abstain(
 
 
 @evaluate.command()
+def robustness(
+    data: DataArgument,
+    perturb: PerturbOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    budget: BudgetOption = None,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+) -> None:
+    """What changes with typos, more distractors, gold ranked elsewhere, and planted passages: copies, contradictions, instructions?"""
+    from ...evals.experiments import robustness as experiment
+
+    names = experiment.read_names(perturb)
+    asking = _Asking(model, base_url, budget)
+    outputs = _Outputs(json, predictions, html)
+    with (
+        _prepared("robustness", data, "distractor", None, asking.described(), limit=limit, split=split, seed=seed) as clean,
+        _planted(clean, data, names) as planted,
+    ):
+        selector = _selector(planted.setup, asking.settings)
+        with _kept(planted.setup, outputs) as kept:
+            lines = _predict(planted.setup, experiment.predictor(planted, "", selector, asking.budget, asking.model), kept, jobs)
+            others = {
+                name: _predict(
+                    planted.of(name), experiment.predictor(planted, name, selector, asking.budget, asking.model), kept, jobs, variant=name
+                )
+                for name in names
+            }
+        _finish(experiment.summarize(planted, lines, others), planted.setup.questions, lines, outputs)
+
+
+@evaluate.command()
 def rerank(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Requests with passage texts (RankLLM's form), or a TREC run.", show_default=False)],
     qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="Judgements, in TREC's or BEIR's form.", show_default=False)],
@@ -315,6 +361,17 @@ def _prepared(
 
 
 @contextlib.contextmanager
+def _planted(setup: Setup, data: Sequence[str], names: Sequence[str]) -> Iterator[Planted]:
+    """The perturbed questions, over corpora that hold what was planted."""
+    from ...evals.experiments.robustness import plant
+
+    with contextlib.ExitStack() as stack:
+        with progress.shown() as tell:
+            planted = stack.enter_context(plant(setup, data, names, progress=tell))
+        yield planted
+
+
+@contextlib.contextmanager
 def _kept(setup: Setup, outputs: _Outputs) -> Iterator[Predictions]:
     """The predictions file, under the digest of everything that its lines depend on."""
     from ... import __version__
@@ -371,7 +428,7 @@ def _provenance() -> dict[str, Any]:
 
     here = Path(__file__).parent
     try:
-        said = subprocess.run(["git", "-C", str(here), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=10, check=False)
+        said = subprocess.run(["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True, timeout=10, check=False)
         commit = said.stdout.strip() or None
     except OSError:
         commit = None

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import islice
 from statistics import median
 from string import Template
 from typing import Any
@@ -33,6 +34,9 @@ _LARGE = 5
 _TELLING = 0.1
 """Intervals are drawn in a table where the median one spans this share of its column's range: narrower ones would be dots that repeat the numbers."""
 _FIGURE = ' class="figure"'
+
+MOST_METRICS = 12
+"""Headline figures in all, the first."""
 
 _Key = tuple[str, str]
 """Title and text of a passage."""
@@ -94,7 +98,7 @@ def _about(result: Result) -> str:
 
 def _headline(metrics: Mapping[str, Estimate]) -> str:
     parts = []
-    for i, (key, estimate) in enumerate(metrics.items()):
+    for i, (key, estimate) in enumerate(islice(metrics.items(), MOST_METRICS)):
         decimals = places([estimate])
         low, high = (_minus(cell(bound, decimals)) for bound in (estimate.low, estimate.high))
         parts.append(

@@ -1,4 +1,7 @@
-"""README's table of results: computed from the kept runs (results.py) by the code that summarized them, written between two marks. Nothing in it is typed by hand."""
+"""README's tables of results: computed from the kept runs (results.py) by the code that summarized them, written between two marks.
+
+Nothing in them is typed by hand.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,6 @@ _TITLES = {
     "qa": "Answers, end to end",
     "abstain": "Knowing when the evidence is not there",
     "rerank": "Reranking",
-    "robustness": "Robustness",
 }
 _SUMMARIZE: dict[str, Callable[[Setup, Kept], Result]] = {
     "retrieval": lambda setup, kept: retrieval.summarize(setup, kept.lines),

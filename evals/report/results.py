@@ -1,8 +1,8 @@
-"""Results: what README's table rests on. A run's predictions without their texts, compressed, small enough to ship; every figure is computed from them anew.
+"""Results: what README's tables rest on. Predictions without their texts, compressed, small enough to ship; every figure is computed from them anew.
 
-A kept line is an ordinary line in which a passage's title is the key by which it is known as evidence (a hash) and its text is empty; its question is an
-ordinary question whose gold is known by these keys. So the same code that summarized the run summarizes what was kept of it. Answers are kept as
-their scores: the texts belong to the data sets.
+A kept line is an ordinary line in which a passage's title is the number under which it is known as evidence, and its text is empty; its question is
+an ordinary question whose gold is known by these numbers. So the same code that summarized the run summarizes what was kept of it. Answers are kept
+as their scores: the texts belong to the data sets.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -68,12 +69,16 @@ def _line(label: str, parts: Sequence[tuple[str, str]]) -> RenderableType:
     return grid
 
 
+MOST_METRICS = 12
+"""Shown above the tables, the first; `--json` has all."""
+
+
 def _metrics(result: Result) -> RenderableType:
     grid = Grid(box=None, show_header=False, padding=(0, _GAP, 0, 0), pad_edge=False)
     grid.add_column(style=_LABEL, overflow="fold")
     grid.add_column(justify="right", no_wrap=True, style="bold")
     grid.add_column(no_wrap=True, style=_QUIET)
-    for i, (what, estimate) in enumerate(result.metrics.items()):
+    for i, (what, estimate) in enumerate(islice(result.metrics.items(), MOST_METRICS)):
         decimals = places([estimate])
         grid.add_row(_text(name(what)), figure(estimate.value, decimals), interval(estimate, decimals) + ("  95% interval" if i == 0 else ""))
     return grid

@@ -12,6 +12,7 @@ from .html import QuestionView, page
 
 _FIRST = {
     "qa": ("f1", "em", "contains", "support_f1"),
+    "robustness": ("f1", "contains", "support_f1"),
     "abstain": ("f1", "em", "support_f1"),
     "retrieval": ("recall", "all_gold"),
     "rerank": ("nDCG@10", "MRR", "recall@10"),
