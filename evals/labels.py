@@ -58,7 +58,8 @@ def support_values(question: Question, line: Line) -> Values | None:
         return None
     flags = gold_flags(question, line["selected"], gold)
     match = _match(question, line, gold)
-    order = ndcg([float(flag) for flag in flags], [1.0] * len(gold), _ORDER_DEPTH) if gold else match.f1
+    in_order = gold and line["outcome"] != "failed"
+    order = ndcg([float(flag) for flag in flags], [1.0] * len(gold), _ORDER_DEPTH) if in_order else match.f1
     return {
         "support_f1": match.f1,
         "support_precision": match.precision,

@@ -64,6 +64,8 @@ def prepare(
     described: settings of the experiment itself, put before those of the data.
     progress: told (what, done, total) of what takes long.
     """
+    if corpus and drop:
+        raise UsageError("gold can be dropped from a data set's own passages, not from a corpus", "Leave out --corpus, or --drop-gold.")
     tell = progress or _say_nothing
     datasets = [load(one, split=split) for one in data]
     _check(datasets, setting)
@@ -135,7 +137,7 @@ def _check(datasets: Sequence[Dataset], setting: Setting) -> None:
     if twice:
         raise UsageError(f"the data set {twice} is named twice")
     for dataset in datasets:
-        if setting == "distractor" and not any(question.passages for question in dataset.questions):
+        if setting == "distractor" and dataset.questions and not any(question.passages for question in dataset.questions):
             raise UsageError(f"the questions of {dataset.name} have no passages of their own", "Use --setting pool, or --corpus C.")
         if setting == "pool" and not dataset.pool:
             raise UsageError(f"{dataset.name} has no passages to make a pool of", "Index its documents (passel index …) and use --corpus C.")

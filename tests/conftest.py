@@ -40,6 +40,12 @@ def fake_chat() -> Any:
     return _fake("fake_chat").FakeChat
 
 
+@pytest.fixture(scope="session")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An `Invented`: 24 multi-hop questions in our own form, in files: `.dev`, `.unlabelled`, `.permuted`; see tests/fakes/invented.py."""
+    return _fake("invented").Invented(tmp_path_factory.mktemp("questions") / "invented")
+
+
 @pytest.fixture
 def openai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A running OpenAIServer: set `.mode` and `.reply`, give `.url` as base_url. No key of the tester's is in the environment meanwhile."""

@@ -20,6 +20,8 @@ STOP_WORDS = frozenset(_STOP.split())
 
 def fold(text: str) -> str:
     """Lower case without accents."""
+    if text.isascii():
+        return text.lower()
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
@@ -33,7 +35,7 @@ def same_word(one: str, other: str) -> bool:
     """Equal, or alike but for an ending: paint, painted, painter, paintings. Numbers must be equal."""
     if one == other:
         return True
-    if min(len(one), len(other)) < 4 or one.isdigit() or other.isdigit():
+    if one[:4] != other[:4] or min(len(one), len(other)) < 4 or one.isdigit() or other.isdigit():  # the cheap test first: most pairs differ at once
         return False
     shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return shared >= 4 and shared >= 0.6 * max(len(one), len(other))

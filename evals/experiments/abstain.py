@@ -45,6 +45,8 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     else:
         result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
     _confidence(result, setup.questions, lines)
+    first = ("auroc", "ece", "confidence_ece", "aurc", "naurc", "aurc_f1", "naurc_f1")  # what is measured here, before what qa measures too
+    result.metrics = {name: result.metrics[name] for name in dict.fromkeys([*first, *result.metrics]) if name in result.metrics}
     names = {"auroc": "AUROC of answerable", "ece": "ECE", "naurc_f1": "nAUC of confidence (F1)"}
     rivals = {row.label: row.cells[0] for table in result.tables for row in table.rows if table.title == _EVIDENCE}
     result.headline = {heading: result.metrics[name] for name, heading in names.items() if name in result.metrics}
@@ -53,7 +55,8 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
 
 
 def _answerable(result: Result, lines: Sequence[Line], truth: Floats) -> None:
-    ours = np.array([line["answerable"] for line in lines])
+    failed = np.array([line["outcome"] == "failed" for line in lines])
+    ours = np.where(failed, 1.0 - truth, [line["answerable"] for line in lines])  # a failure is wrong, whatever the truth
     result.metrics |= {
         "auroc": interval_of(auroc, ours, truth),
         "ece": interval_of(ece, ours, truth),

@@ -63,8 +63,11 @@ def values(question: Question, keys: Sequence[str]) -> Values | None:
     gold = gold_keys(question)
     if not gold:
         return None
-    first = list(dict.fromkeys(keys))  # of several passages with one gold title the first
-    gains = [1.0 if key in gold else 0.0 for key in first]
+    seen: set[str] = set()
+    gains = []
+    for key in keys:  # of several passages with one gold title the first; the others stay candidates, at their places
+        gains.append(float(key in gold and key not in seen))
+        seen.add(key)
     ideal = [1.0] * len(gold)
     at = {f"{name}@{k}": measure(gains, ideal, k) for k in DEPTHS for name, measure in (("recall", recall), ("all_gold", all_gold))}
     return {**at, "ndcg@10": ndcg(gains, ideal, 10), "candidates": float(len(keys))}

@@ -43,7 +43,8 @@ def results(folder: Path = SHIPPED) -> list[Result]:
 
 
 def _summarized(kept: Kept) -> Result:
-    setup = Setup(kept.questions, kept.settings["setting"], {}, kept.settings, Encoder.load(), kept.counts.get("left out", 0))
+    left_out, unlabelled = (kept.counts.get(name, 0) for name in ("left out", "unlabelled"))
+    setup = Setup(kept.questions, kept.settings["setting"], {}, kept.settings, Encoder.load(), left_out, unlabelled)
     result = _SUMMARIZE[kept.experiment](setup, kept)
     result.latency = dict(kept.latency)
     return result
@@ -92,8 +93,8 @@ def _cell(cell: Cell) -> str:
 
 def write_into(file: Path, text: str) -> None:
     """Puts the text between the marks. Raises UsageError where they are missing."""
-    whole = file.read_text(encoding="utf-8")
-    if BEGIN not in whole or END not in whole:
+    whole = file.read_bytes().decode("utf-8")
+    if END not in whole.partition(BEGIN)[2]:
         raise UsageError(f"{file} has no place for the results", f"Put these two lines where they belong: {BEGIN} and {END}")
-    made = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: f"{BEGIN}\n\n{text}\n\n{END}", whole, flags=re.DOTALL)
-    file.write_text(made, encoding="utf-8")
+    made = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: f"{BEGIN}\n\n{text}\n\n{END}", whole, count=1, flags=re.DOTALL)
+    file.write_bytes(made.encode("utf-8"))

@@ -81,7 +81,7 @@ def rows() -> list[Row]:
 
     for n, (title, _, place, _) in enumerate(FILMS):
         question = f"Where was the director of the film {title} born?"
-        add(f"bridge-{n}", question, [place, f"{place} Town"], "bridge", [film(n), director(n)], next_to(n))
+        add(f"where-{n}", question, [place, f"{place} Town"], "bridge", [film(n), director(n)], next_to(n))
     for n in range(3, 7):
         title, _, place, _ = FILMS[n]
         question = f"On which river lies the town where the director of {title} was born?"
@@ -95,6 +95,7 @@ def rows() -> list[Row]:
         same = "yes" if FILMS[a][2] == FILMS[b][2] else "no"
         add(f"same-{n}", question, [same], "bridge comparison", [film(a), film(b), director(a), director(b)], [later_years(a), film((a + 5) % 12)])
 
+    random.Random(0).shuffle(made)  # the first few are of all kinds
     made[1]["passages"].append({"title": ODD[0], "text": ODD[1], "is_supporting": False})
     gold = next(passage for passage in made[2]["passages"] if passage["is_supporting"])
     made[2]["passages"].append({**gold, "is_supporting": False})  # the same once more, its label wrong
@@ -125,6 +126,7 @@ class Invented:
     """The questions in a folder of their own: `dev` as they are, `unlabelled`, `permuted`, and whatever `write` is given."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         self.folder = folder
         self.rows = rows()
         self.dev = self.write("dev", self.rows)
