@@ -47,6 +47,13 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bootstrap intervals that are quick to draw: for tests of figures, not of their intervals."""
+    monkeypatch.setattr("passel.evals.metrics.bootstrap.MEAN_RESAMPLES", 200)
+    monkeypatch.setattr("passel.evals.metrics.bootstrap.RESAMPLES", 50)
+
+
+@pytest.fixture
 def openai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A running OpenAIServer: set `.mode` and `.reply`, give `.url` as base_url. No key of the tester's is in the environment meanwhile."""
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):

@@ -15,8 +15,10 @@ from typing import Any
 from .passage import Passage
 
 RRF_CONSTANT = 60
-LINKED_WEIGHT = 2
-"""A linked hit counts as much as a hit of both other channels together; chosen on `val` (docs/systems.md)."""
+LINKS = ("linked", "naming")
+"""Two ends of a link: a passage that another one names, and the passage that names it. Of both the better rank counts,"""
+LINK_WEIGHT = 2
+"""and as much as a hit of both other channels together; chosen on `val` (docs/systems.md)."""
 
 
 def query_key(query: str) -> str:
@@ -33,7 +35,7 @@ class Hit:
     """As `query_key` gives it: a long one is not repeated in every hit."""
     rank: int
     score: float
-    """In the channel's own unit: cosine (dense, linked) or BM25 (lexical, higher is better)."""
+    """In the channel's own unit: cosine (dense, linked, naming) or BM25 (lexical, higher is better)."""
     via: str | None = None
     """Linked hits: the id of the passage that names this one; None where the question itself does."""
     naming: tuple[int, int] | None = None
@@ -53,8 +55,13 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """Reciprocal rank fusion over all lists (channel, query) in which the passage was found, the linked ones weighing more."""
-        return sum((LINKED_WEIGHT if hit.channel == "linked" else 1) / (RRF_CONSTANT + 1 + hit.rank) for hit in self.hits)
+        """Reciprocal rank fusion over all lists (channel, query) in which the passage was found; see `LINKS`."""
+        places = [hit.rank for hit in self.hits if hit.channel not in LINKS]
+        links: dict[str, int] = {}
+        for hit in self.hits:
+            if hit.channel in LINKS:
+                links[hit.query] = min(hit.rank, links.get(hit.query, hit.rank))
+        return sum(1 / (RRF_CONSTANT + 1 + rank) for rank in places) + sum(LINK_WEIGHT / (RRF_CONSTANT + 1 + rank) for rank in links.values())
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = 
 
     At most `n` that are not among `found`; those that are come along too, since a link is evidence for them as well. Each has its passage and one
     hit of the channel "linked": `score` is the cosine to the question, `via` the passage that names it and `naming` the sentence there that does.
+    A passage of `found` that names some of them comes last, with a hit of the channel "naming" at the rank of the first: it must not fall behind them.
     """
     vector = _vector(corpus.encoder, question)
     asked = mentions(question, every_ngram=True)
@@ -108,7 +109,17 @@ def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = 
             naming = next((span for span in spans[via] if span[0] <= place < span[1]), None) if via else None
             hit = Hit("linked", question, len(linked), cosines[id_], via or None, naming)
             linked.append(Candidate(id_, (hit,), passages[id_]))
-    return linked
+    return [*linked, *_naming(question, found, linked)]
+
+
+def _naming(question: str, found: Sequence[Candidate], linked: Sequence[Candidate]) -> Iterator[Candidate]:
+    first: dict[str | None, int] = {}
+    for hit in (hit for candidate in linked for hit in candidate.hits):
+        first.setdefault(hit.via, hit.rank)
+    for candidate in found:
+        if candidate.passage_id in first:
+            score = max((hit.score for hit in candidate.hits if hit.channel == "dense"), default=0.0)
+            yield Candidate(candidate.passage_id, (Hit("naming", question, first[candidate.passage_id], score),), candidate.passage)
 
 
 async def alink(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None) -> list[Candidate]:

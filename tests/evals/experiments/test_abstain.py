@@ -17,11 +17,13 @@ from passel.evals.predictions import Line, failed_line
 from passel.evals.question import Question
 from passel.evals.result import Estimate, Result, Table
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 EVIDENCE, ANSWER = "Is the evidence there?", "Is the answer right?"
 FITTED = "length and first-stage scores, fitted here"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def run(invented: Any, measure: Callable[..., Any]) -> Any:
     """One gold passage of half the questions is gone: some of these are noticed."""
     return measure("abstain", invented.dev, drop="one", rate=0.5)
@@ -110,31 +112,25 @@ def test_lines_are_in_the_published_form_and_hold_no_dropped_gold(invented: Any,
 
 @pytest.mark.parametrize("labels", ["unlabelled", "permuted"])
 def test_no_label_changes_a_prediction(invented: Any, measure: Callable[..., Any], predicted: Any, labels: str) -> None:
-    ours, theirs = (measure("abstain", file, limit=10) for file in (invented.dev, getattr(invented, labels)))
+    ours, theirs = (measure("abstain", file, limit=6) for file in (invented.dev, getattr(invented, labels)))
     assert list(map(predicted, ours.lines)) == list(map(predicted, theirs.lines))
     chances = [(line["answerable"], line["confidence"]) for line in ours.lines]
     assert chances == [(line["answerable"], line["confidence"]) for line in theirs.lines]
 
 
 def test_all_of_one_kind_is_said_and_no_failure(invented: Any, measure: Callable[..., Any]) -> None:
-    run = measure("abstain", invented.dev, limit=10)
+    run = measure("abstain", invented.dev, limit=6)
     assert "auroc" not in run.result.metrics
     assert any("AUROC" in note for note in run.result.notes)
     assert "aurc" in run.result.metrics
     json.dumps(run.result.to_json(), allow_nan=False)
-    none = measure("abstain", invented.unlabelled, limit=10)
+    none = measure("abstain", invented.unlabelled, limit=6)
     assert none.result.metrics == {}
     assert none.result.counts["evidence there"] == none.result.counts["evidence not there"] == 0
     json.dumps(none.result.to_json(), allow_nan=False)
 
 
 # ---- over lines of our own making ----
-
-
-@pytest.fixture
-def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intervals are tested elsewhere."""
-    monkeypatch.setattr("passel.evals.metrics.bootstrap.RESAMPLES", 100)
 
 
 def made(n: int, there: bool | None, scores: Sequence[float], *, answerable: float = 0.5, confidence: float = 0.5) -> tuple[Question, Line]:
@@ -157,7 +153,6 @@ def fitted(result: Result) -> Estimate | None:
     return cell
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_the_fitted_classifier_is_at_chance_on_noise(run: Any) -> None:
     found = []
     for seed in range(4):
@@ -170,7 +165,6 @@ def test_the_fitted_classifier_is_at_chance_on_noise(run: Any) -> None:
     assert mean(found) == pytest.approx(0.5, abs=0.06)
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_the_fitted_classifier_finds_what_length_or_scores_tell(run: Any) -> None:
     rng = random.Random(0)
     flags = [n % 2 == 0 for n in range(80)]
@@ -182,7 +176,6 @@ def test_the_fitted_classifier_finds_what_length_or_scores_tell(run: Any) -> Non
     assert levels.value > 0.98
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_where_everything_is_the_same_nothing_is_known(run: Any) -> None:
     result = summarized(run, [made(n, n % 2 == 0, [0.5, 0.5]) for n in range(12)])
     assert result.metrics["auroc"] == Estimate(0.5, 0.5, 0.5)
@@ -190,7 +183,6 @@ def test_where_everything_is_the_same_nothing_is_known(run: Any) -> None:
 
 
 @pytest.mark.xfail(strict=True, reason="folds by hash alone: a fold's intercept leans against its own share of the classes (0.46 at 700 questions)")
-@pytest.mark.usefixtures("_few_resamples")
 def test_the_fitted_classifier_is_at_chance_where_everything_is_the_same(run: Any) -> None:
     rng = random.Random(0)
     found = fitted(summarized(run, [made(n, rng.random() < 0.5, [0.5, 0.5]) for n in range(200)]))
@@ -198,7 +190,6 @@ def test_the_fitted_classifier_is_at_chance_where_everything_is_the_same(run: An
     assert found.value == pytest.approx(0.5, abs=0.02)
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_few_questions(run: Any) -> None:
     for flags in ([True, False], [True, True, False], [False]):
         result = summarized(run, [made(n, there, [0.9, 0.1], answerable=0.8 if there else 0.2) for n, there in enumerate(flags)])
@@ -207,7 +198,6 @@ def test_few_questions(run: Any) -> None:
             assert fitted(result) is None  # too few of a kind to be fitted
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_unknown_answerability_is_in_no_figure_of_it(run: Any) -> None:
     known = [made(n, n % 2 == 0, [0.9, n / 20], answerable=n / 20) for n in range(10)]
     unknown = [made(n, None, [0.9, 0.1], answerable=1.0) for n in range(10, 15)]
@@ -217,7 +207,6 @@ def test_unknown_answerability_is_in_no_figure_of_it(run: Any) -> None:
     assert (other.counts["questions"], other.counts["evidence there"], other.counts["evidence not there"]) == (15, 5, 5)
 
 
-@pytest.mark.usefixtures("_few_resamples")
 def test_a_failure_is_wrong_whatever_the_truth(run: Any) -> None:
     """Its `answerable` is 0: that must not pass for knowing that the evidence is not there."""
     sure = [made(n, n % 2 == 0, [0.9, 0.1], answerable=0.9 if n % 2 == 0 else 0.1) for n in range(20)]

@@ -25,14 +25,16 @@ from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 MADE = {"command": "passel eval …", "date": "2026-01-31", "commit": "abc1234"}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "retrieval": ("retrieval", {"setting": "pool"}),
     "retrieval, distractor": ("retrieval", {}),
     "selection": ("selection", {"setting": "pool", "drop": "all", "rate": 0.5}),
     "selection, one gold dropped": ("selection", {"drop": "one", "rate": 0.5}),
-    "qa": ("qa", {}),
-    "qa, gold dropped": ("qa", {"drop": "all", "rate": 0.5}),
+    "qa": ("qa", {"limit": 16}),
+    "qa, gold dropped": ("qa", {"drop": "all", "rate": 0.5, "limit": 14}),
     "abstain": ("abstain", {"drop": "one", "rate": 0.5}),
     "one question": ("qa", {"limit": 1}),
 }
