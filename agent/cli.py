@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 import warnings
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +92,8 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         if hasattr(error, "format_message"):  # typer's own: from click, or from its copy of click, as its version may be
             return _wrong_usage(error, as_json="--json" in options)
+        if _json_to_stdout(options):
+            terminal.print_json({"error": terminal.in_one_line(error)})
         unforeseen = "" if debug else "Run again with --debug to see where."
         terminal.show_error(terminal.in_one_line(error), getattr(error, "hint", unforeseen))
         return 2 if isinstance(error, UsageError) else 1
@@ -99,6 +102,11 @@ def run(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> list[str]:
     """What stands before "--"; behind it everything is an argument."""
     return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _json_to_stdout(options: list[str]) -> bool:
+    """`eval … --json -`: stdout has one JSON object, on failure too."""
+    return options[:1] == ["eval"] and ("--json=-" in options or ("--json", "-") in pairwise(options))
 
 
 def _wants_debug(arguments: list[str]) -> bool:

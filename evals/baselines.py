@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from ..rerankers import cuts
 from ..tools.errors import UsageError
+from .metrics.ranking import ndcg
 from .metrics.support import f1_of_counts, of_counts
 
 Family = Literal["fixed", "threshold", "gap", "knee", "tokens", "oracle", "oracle_set"]
@@ -23,7 +24,9 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 LEGAL = ("fixed", "fixed:5", "threshold", "threshold:0.3", "gap", "knee", "tokens", "tokens:600", "oracle", "oracle_set")
 """Names that `parse` takes; the numbers stand for any."""
 
-VALUES = ("support_f1", "support_precision", "support_recall", "support_em", "all_gold", "passages", "tokens")
+VALUES = ("support_f1", "support_precision", "support_recall", "support_em", "all_gold", "order_nDCG", "passages", "tokens")
+ORDER_DEPTH = 10
+"""Of the nDCG of what is kept."""
 FIXED = range(1, 11)
 BUDGETS = (*range(50, 1_000, 50), *range(1_000, 4_001, 250))
 """Evidence tokens."""
@@ -196,7 +199,9 @@ def _measured(family: Family, label: str, questions: Sequence[Ranked], places: S
     for ranked, chosen in zip(questions, places, strict=True):
         match = of_counts(sum(ranked.gold[place] for place in chosen), len(chosen), ranked.gold_count)
         tokens = sum(ranked.tokens[place] for place in chosen)
-        row = (match.f1, match.precision, match.recall, match.em, float(match.recall == 1.0), float(len(chosen)), float(tokens))
+        gains = [float(ranked.gold[place]) for place in chosen]
+        order = ndcg(gains, [1.0] * ranked.gold_count, ORDER_DEPTH) if ranked.gold_count else match.f1
+        row = (match.f1, match.precision, match.recall, match.em, float(match.recall == 1.0), order, float(len(chosen)), float(tokens))
         for name, value in zip(VALUES, row, strict=True):
             columns[name].append(value)
     return Baseline(family, label, tuple(places), {name: tuple(column) for name, column in columns.items()})

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..tools.answers import bare, contains_answer, exact_match, f1
-from .baselines import Ranked
+from ..tools.answers import Overlap, bare, contains_answer, exact_match, f1
+from .baselines import ORDER_DEPTH, Ranked
 from .metrics import support
 from .metrics.ranking import ndcg
 from .predictions import Line, source_of
@@ -18,17 +18,18 @@ from .question import Question
 
 Values = dict[str, float]
 
-_ORDER_DEPTH = 10
 
 
 def gold_keys(question: Question) -> frozenset[str] | None:
     """What must be found: sources of passages, or titles. None where that is unknown."""
-    return frozenset(question.gold_titles) if question.gold_titles else question.gold
+    if question.by_title:
+        return frozenset(question.gold_titles) or None
+    return question.gold
 
 
 def key_in(question: Question, passage: Mapping[str, Any]) -> str:
     """The key under which a passage of a line would stand in `gold_keys`. The same for a question without labels."""
-    return source_of(passage) if question.passages else str(passage["title"])
+    return str(passage["title"]) if question.by_title else source_of(passage)
 
 
 def gold_flags(question: Question, passages: Sequence[Mapping[str, Any]], gold: frozenset[str]) -> tuple[bool, ...]:
@@ -59,14 +60,14 @@ def support_values(question: Question, line: Line) -> Values | None:
     flags = gold_flags(question, line["selected"], gold)
     match = _match(question, line, gold)
     in_order = gold and line["outcome"] != "failed"
-    order = ndcg([float(flag) for flag in flags], [1.0] * len(gold), _ORDER_DEPTH) if in_order else match.f1
+    order = ndcg([float(flag) for flag in flags], [1.0] * len(gold), ORDER_DEPTH) if in_order else match.f1
     return {
         "support_f1": match.f1,
         "support_precision": match.precision,
         "support_recall": match.recall,
         "support_em": match.em,
         "all_gold": float(match.recall == 1.0),
-        "order_ndcg": order,
+        "order_nDCG": order,
         "passages": float(len(flags)),
         "tokens": float(line["usage"]["evidence_tokens"]),
     }
@@ -94,12 +95,12 @@ def answer_values(question: Question, line: Line) -> Values | None:
     if not question.answers:
         return None
     text = said(line)
-    overlap, em = f1(text, question.answers), exact_match(text, question.answers)
+    overlap, em = (f1(text, question.answers), exact_match(text, question.answers)) if text else (Overlap(0.0, 0.0, 0.0), 0.0)
     values = {"em": em, "f1": overlap.f1, "contains": float(contains_answer(text, question.answers))}
     gold = gold_keys(question)
     if gold is not None:
         both = support.joint(overlap, em, _match(question, line, gold))
-        values |= {"joint_f1": both.f1, "joint_em": both.em}
+        values |= {"passage_joint_f1": both.f1, "passage_joint_em": both.em}
     return values
 
 

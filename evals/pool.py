@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..tools.corpus import Corpus, Progress
@@ -17,7 +18,9 @@ from ..tools.home import passel_home
 from .question import DataPassage
 
 MOST_KEPT = 30
-"""Pools on disk; of more, the least recently used go (their vectors stay in the encoder's cache)."""
+"""Pools on disk; of more, the least recently used go (their vectors stay in the encoder's cache),"""
+_IN_USE = 24 * 3600.0
+"""but none that was opened within so many seconds: another process may be searching it."""
 
 
 def open_pool(passages: Sequence[DataPassage], *, encoder: Encoder | None = None, progress: Callable[[Progress], None] | None = None) -> Corpus:
@@ -42,16 +45,27 @@ def open_pool(passages: Sequence[DataPassage], *, encoder: Encoder | None = None
 def _documents(passages: Sequence[DataPassage]) -> list[Document]:
     documents = []
     for passage in passages:
-        try:
+        with suppress(UsageError):
             documents.append(Document.from_text(passage.text, source=passage.source, title=passage.title))
-        except UsageError:
-            continue
     return documents
 
 
+def unreadable(passages: Sequence[DataPassage]) -> int:
+    """How many passages cannot be stored: blank texts, and characters that are none. They can be no candidates."""
+    return len(passages) - len(_documents(passages))
+
+
 def _prune(keep: Path) -> None:
-    """The stamp's time is the last use."""
-    stamps = sorted(keep.parent.glob("*/complete"), key=lambda stamp: stamp.stat().st_mtime, reverse=True)
-    for stamp in stamps[MOST_KEPT:]:
-        if stamp.parent != keep:
-            shutil.rmtree(stamp.parent, ignore_errors=True)
+    """A pool's last use is the time of its stamp; of one that was never finished, of its folder."""
+
+    def used(pool: Path) -> float:
+        with suppress(FileNotFoundError):
+            return (pool / "complete").stat().st_mtime
+        with suppress(FileNotFoundError):
+            return pool.stat().st_mtime
+        return math.inf  # another process has just removed it
+
+    pools = sorted((pool for pool in keep.parent.iterdir() if pool.is_dir()), key=used, reverse=True)
+    for pool in pools[MOST_KEPT:]:
+        if pool != keep and time.time() - used(pool) > _IN_USE:
+            shutil.rmtree(pool, ignore_errors=True)

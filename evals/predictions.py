@@ -1,7 +1,7 @@
 """Predictions: one JSON line a question (and variant) in the published form, appended as they come; what a file holds already is not asked again.
 
-A line is an Answer (docs/answer.schema.json) with a few keys beside it: `dataset`, `variant` ("" is ours), `gold_answerable`, `scores` and `tokens`
-of the candidates, and `run`, the digest of everything that the line depends on.
+A line is an Answer (docs/answer.schema.json) with a few keys beside it: `dataset`, `variant` ("selector" is ours), `gold_answerable`, `scores` and
+`tokens` of the candidates, and `run`, the digest of everything that the line depends on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,13 +21,16 @@ from ..tools.candidate import Candidate
 from ..tools.errors import UsageError
 from .question import DataPassage, Question
 
+OURS = "selector"
+"""The variant that every other is compared with."""
+
 Line = dict[str, Any]
 Key = tuple[str, str, str]
 """(dataset, question id, variant)"""
 
 
 def key_of(line: Mapping[str, Any]) -> Key:
-    return str(line.get("dataset", "")), str(line["id"]), str(line.get("variant", ""))
+    return str(line.get("dataset", "")), str(line["id"]), str(line.get("variant", OURS))
 
 
 def digest_of(settings: Mapping[str, Any]) -> str:
@@ -36,7 +39,7 @@ def digest_of(settings: Mapping[str, Any]) -> str:
 
 
 def line_of(answer: Answer, question: Question, **beside: Any) -> Line:
-    return {**answer.model_dump(mode="json"), "dataset": question.dataset, "variant": "", **beside}
+    return {**answer.model_dump(mode="json"), "dataset": question.dataset, "variant": OURS, **beside}
 
 
 def failed_line(question: Question, error: str) -> Line:
@@ -54,7 +57,7 @@ def ranked_line(question: Question, candidates: Sequence[Candidate], scores: Seq
     return line_of(answer, question, scores=[round(score, 6) for score in scores], tokens=list(tokens))
 
 
-def select_in(line: Line, places: Sequence[int], *, reason: str, relevance: Sequence[float] | None = None, variant: str = "") -> Line:
+def select_in(line: Line, places: Sequence[int], *, reason: str, relevance: Sequence[float] | None = None, variant: str = OURS) -> Line:
     """The same line with the candidates at `places` selected, in that order."""
     chosen = [line["candidates"][place] for place in places]
     chances = relevance if relevance is not None else [line["scores"][place] for place in places]
@@ -77,6 +80,7 @@ def selection_line(
     scores = [known.get(id, 0.0) for id in order]  # a selector may keep to itself what it thinks of what it left
     usage = Usage(searches=1, pairs=len(candidates))
     line = ranked_line(question, [by_id[id] for id in order], scores, [tokens[id] for id in order], usage=usage, latency_ms=latency_ms)
+    line["fallback"] = selection.fallback
     return select_in(line, [order.index(id) for id in selection.ids], reason=selection.stop_reason, relevance=selection.relevance)
 
 
@@ -117,17 +121,21 @@ class Predictions:
             lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(f"{path} is being written by another process", "Wait for it, or give --predictions another file.") from None
-        self._open.callback(lambda: beside.unlink(missing_ok=True))
         self._open.callback(lock.release)
+        self._open.callback(lambda: beside.unlink(missing_ok=True))  # first, while it is held: nobody else may take it from under us
 
     def add(self, line: Line) -> None:
-        """Appends; the line is on disk when this returns."""
+        """Appends; a process that is killed after this returns has kept the line."""
         line = {**line, "run": self._run}
         with self._writing:
             self.lines[key_of(line)] = line
             if self._path is not None:
                 self._file.write(json.dumps(line) + "\n")
                 self._file.flush()
+
+    def forget(self, stale: Callable[[Line], bool]) -> None:
+        """Lines of which `stale` is true are made again."""
+        self.lines = {key: line for key, line in self.lines.items() if not stale(line)}
 
     def replace(self, lines: Iterable[Line]) -> None:
         """The file holds these lines and no other, in their order; it is whole at every moment."""

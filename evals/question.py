@@ -37,7 +37,11 @@ class Question:
     passages: tuple[DataPassage, ...] = ()
     """The question's own candidates (the distractor setting), each (title, text) once."""
     gold_titles: tuple[str, ...] = ()
-    """Evidence known by title alone (sets over an open corpus)."""
+    """Evidence known by title alone (questions that are asked of an indexed corpus)."""
+    gold_sources: tuple[str, ...] = ()
+    """Evidence known by source in the data set's pool, for questions without passages of their own."""
+    by_title: bool = False
+    """Evidence and candidates are known by title: an indexed corpus has split its documents. No label: a prediction may depend on it."""
     history: tuple[tuple[str, str], ...] = ()
     """The conversation before it: (question, answer) pairs, oldest first."""
     without: tuple[str, ...] = ()
@@ -46,17 +50,18 @@ class Question:
 
     @property
     def gold(self) -> frozenset[str] | None:
-        """Sources of the evidence; None where the labels are unknown (evidence known by title alone is not meant)."""
-        if self.without and not self.passages:  # all that it had was dropped
-            return frozenset()
-        if self.gold_titles or not self.passages or any(passage.gold is None for passage in self.passages):
-            return None
+        """Sources of the evidence; None where that is unknown. The passages' own labels come before titles."""
+        if not self.passages:
+            return frozenset(self.gold_sources) if self.gold_sources or self.without else None  # `without`: all that it had was dropped
+        if any(passage.gold is None for passage in self.passages):
+            named = frozenset(passage.source for passage in self.passages if passage.title in self.gold_titles)
+            return named or None
         return frozenset(passage.source for passage in self.passages if passage.gold)
 
     def blind(self) -> Question:
         """Without its labels: all that a prediction may depend on."""
         passages = tuple(replace(passage, gold=None) for passage in self.passages)
-        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=())
+        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=(), gold_sources=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from .predictions import Line, Predictions, failed_line
+from .predictions import OURS, Line, Predictions, failed_line
 from .question import Question
 
 log = logging.getLogger("passel")
@@ -22,15 +22,20 @@ def predict_all(
     predict: Predict,
     predictions: Predictions,
     *,
-    variant: str = "",
+    variant: str = OURS,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[Line]:
-    """The lines of `variant`, in the order of the questions; those that `predictions` holds are not made again.
+    """The lines of `variant`, in the order of the questions; those that `predictions` holds are not made again, unless they failed.
 
     Labels never reach `predict`: what it gets is `Question.blind()`. `gold_answerable` is written beside what it returns.
     """
-    missing = [question for question in questions if (question.dataset, question.id, variant) not in predictions.lines]
+    known = predictions.lines
+    missing = [
+        question
+        for question in questions
+        if (question.dataset, question.id, variant) not in known or known[question.dataset, question.id, variant]["outcome"] == "failed"
+    ]
     done = len(questions) - len(missing)
     if progress:
         progress(done, len(questions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..tools.search import search
 from .datasets import load
 from .drop_gold import drop_gold
 from .first_stage import Setting, candidates, scope
-from .pool import open_pool
+from .pool import open_pool, unreadable
 from .question import DataPassage, Dataset, Question
 
 _FURTHER = (200, 1_000)
@@ -39,6 +39,8 @@ class Setup:
     """Questions whose answer would still have stood in the evidence after its gold was dropped,"""
     unlabelled: int = 0
     """and those whose gold is not known and could not be dropped."""
+    unreadable: int = 0
+    """Passages of the data that cannot be stored, and so are no candidates."""
 
     def corpus(self, question: Question) -> Corpus:
         return self.corpora[question.dataset]
@@ -91,6 +93,8 @@ def prepare(
             pool = opened or stack.enter_context(open_pool(dataset.pool, encoder=encoder, progress=partial(_indexing, tell)))
             corpora[dataset.name] = pool
             chosen = dataset.questions[:limit]
+            if opened:
+                chosen = tuple(map(_of_corpus, chosen))
             if drop:
                 following = _Next(pool, partial(tell, "dropping gold"), len(chosen))
                 among: Literal["distractor", "pool"] = "distractor" if setting == "distractor" else "pool"
@@ -99,7 +103,14 @@ def prepare(
             questions += chosen
         if not questions:
             raise UsageError("no question is left to ask", "Look at --limit, --split and --drop-gold.")
-        yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled)
+        blank = 0 if opened else sum(unreadable(dataset.pool) for dataset in datasets)
+        yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled, blank)
+
+
+def _of_corpus(question: Question) -> Question:
+    """Asked of an indexed corpus: its own passages are no candidates, and what they were split into is known by title."""
+    titles = question.gold_titles or tuple(sorted({passage.title for passage in question.passages if passage.gold and passage.title}))
+    return replace(question, passages=(), gold_sources=(), gold_titles=titles, by_title=True)
 
 
 def _say_nothing(what: str, done: int, total: int) -> None:

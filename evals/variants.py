@@ -12,7 +12,7 @@ from ..rerankers import cuts
 from ..rerankers.selection import Selection, Selector
 from ..tools.candidate import Candidate
 from ..tools.errors import UsageError
-from .baselines import Baseline, Ranked, Rule, apply, at_tokens, parse
+from .baselines import Baseline, Ranked, Rule, apply, at_tokens, choose, parse
 from .labels import ranked_of
 from .predictions import Line, select_in
 from .question import Question
@@ -36,9 +36,10 @@ def applied(rules: Sequence[Rule], questions: Sequence[Question], lines: Sequenc
     ranked = [ranked_of(question, line) or _unlabelled(line) for question, line in zip(questions, lines, strict=True)]
     mean_tokens = sum(line["usage"]["evidence_tokens"] for line in lines) / max(1, len(lines))
     found: dict[str, Baseline] = {}
+    scored = [one for question, line in zip(questions, lines, strict=True) if (one := ranked_of(question, line)) is not None]
     for rule in rules:
         name = rule.family if rule.parameter is None else f"{rule.family}:{rule.parameter:g}"
-        found[name] = apply(rule, ranked)
+        found[name] = apply(choose(rule, scored), ranked)  # no parameter is chosen on questions whose evidence is unknown
         same = at_tokens(rule.family, ranked, [question.id for question in questions], mean_tokens) if rule.parameter is None else None
         if same is not None:
             found[name + SAME_TOKENS] = same
@@ -63,12 +64,12 @@ class Recut:
 
     selector: Selector
     count_tokens: Callable[[Sequence[str]], list[int]]
-    cut: cuts.Cut
+    k: int
 
     def select(self, question: str, candidates: Sequence[Candidate], *, token_budget: int) -> Selection:
         whole = self.selector.select(question, candidates, token_budget=token_budget)
         texts = {c.passage_id: c.passage.text for c in candidates if c.passage}
         tokens = self.count_tokens([texts[id] for id in whole.ranked])
-        keep, reason = cuts.all_of(self.cut, cuts.token_budget(token_budget))(whole.scores, tokens)
+        keep, reason = cuts.all_of(cuts.fixed(self.k), cuts.token_budget(token_budget))(whole.scores, tokens)
         ids = whole.ranked[:keep]
         return Selection(ids, whole.scores[:keep], reason, sum(tokens[:keep]), ranked=whole.ranked, scores=whole.scores, fallback=whole.fallback)

@@ -11,6 +11,7 @@ from ..rerankers.selection import Selector
 from ..tools.budget import Budget, Spent
 from ..tools.candidate import Candidate
 from ..tools.passage import Passage
+from ..tools.search import FOUND
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -26,6 +27,8 @@ class RagContext:
     model: BaseChatModel | None = None
     """None: the embedded planner and the extractive generator."""
     budget: Budget = field(default_factory=Budget)
+    found: int = FOUND
+    """Passages that one search keeps."""
     started: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:

@@ -14,6 +14,6 @@ from .state import RagUpdate, SearchTask
 def search(task: SearchTask, runtime: Runtime[RagContext]) -> RagUpdate:
     """Sees the `Send`'s payload instead of the state; adds to `candidates`, `queries` and `spent`."""
     query = task["query"]
-    found = search_corpus(runtime.context.corpus, query["query"], filters=task["filters"])
+    found = search_corpus(runtime.context.corpus, query["query"], n=runtime.context.found, filters=task["filters"])
     runtime.stream_writer(Searched(query=Query.model_validate(query), found=len(found)))
     return {"candidates": [candidate.to_state() for candidate in found], "queries": [query], "spent": {"searches": 1}}

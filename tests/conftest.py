@@ -46,9 +46,18 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return _fake("invented").Invented(tmp_path_factory.mktemp("questions") / "invented")
 
 
+@pytest.fixture(scope="session")
+def encoder() -> Any:
+    """The embedded encoder, its weights read once."""
+    from passel.tools.encoder import Encoder
+
+    return Encoder.load()
+
+
 @pytest.fixture
-def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bootstrap intervals that are quick to draw: for tests of figures, not of their intervals."""
+def quick(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of many small evaluations: all share one encoder, and intervals, which are tested elsewhere, are of few resamples."""
+    monkeypatch.setattr("passel.tools.encoder.Encoder.load", lambda: encoder)
     monkeypatch.setattr("passel.evals.metrics.bootstrap.MEAN_RESAMPLES", 200)
     monkeypatch.setattr("passel.evals.metrics.bootstrap.RESAMPLES", 50)
 

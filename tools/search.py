@@ -87,7 +87,7 @@ def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = 
 
     At most `n` that are not among `found`; those that are come along too, since a link is evidence for them as well. Each has its passage and one
     hit of the channel "linked": `score` is the cosine to the question, `via` the passage that names it and `naming` the sentence there that does.
-    A passage of `found` that names some of them comes last, with a hit of the channel "naming" at the rank of the first: it must not fall behind them.
+    A passage of `found` that names some of them comes last, with a hit of the channel "naming" at the rank of the first: it must not fall behind.
     """
     vector = _vector(corpus.encoder, question)
     asked = mentions(question, every_ngram=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json as jsonlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,6 +66,12 @@ class _Outputs:
         for file in (json, html):
             if file is not None and str(file) != "-" and not file.absolute().parent.is_dir():
                 raise UsageError(f"there is no folder {file.absolute().parent}", "Make it, or name another file.")
+        for file in (json, html, predictions):
+            if file is not None and file.is_dir():
+                raise UsageError(f"{file} is a folder", "Name a file in it.")
+        if results is not None and results.exists() and not results.is_dir():
+            raise UsageError(f"{results} is no folder", "--results keeps a file for each run in a folder.")
+        self.provenance = _provenance()
 
 
 @evaluate.command()
@@ -89,7 +95,8 @@ def retrieval(
     with _prepared("retrieval", data, setting, corpus, limit=limit, split=split, seed=seed) as setup:
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup), kept, jobs)
-        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs)
+            _settle(kept, setup, lines)
+        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -125,9 +132,8 @@ def selection(
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
             result, others = experiment.summarize(setup, lines, rules)
-            if rules:
-                kept.replace([*lines, *others])
-        _finish(result, setup.questions, lines, outputs)
+            _settle(kept, setup, lines, others)
+        _finish(result, setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -161,11 +167,12 @@ def qa(
         selector = _selector(setup, asking.settings)
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
-            others = {
-                name: _predict(setup, experiment.predictor(setup, other, asking.budget, asking.model), kept, jobs, variant=name)
-                for name, other in experiment.variants(rules, setup, lines, selector)
-            }
-        _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs)
+            others = {}
+            for name, other in experiment.variants(rules, setup, lines, selector):
+                kept.forget(experiment.cut_otherwise(name, other, setup))
+                others[name] = _predict(setup, experiment.predictor(setup, other, asking.budget, asking.model), kept, jobs, variant=name)
+            _settle(kept, setup, lines, [line for made in others.values() for line in made])
+        _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -196,7 +203,8 @@ def abstain(
         selector = _selector(setup, asking.settings)
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
-        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs)
+            _settle(kept, setup, lines)
+        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -233,6 +241,7 @@ def robustness(
                 )
                 for name in names
             }
+            _settle(kept, planted.setup, lines, [line for made in others.values() for line in made])
         _finish(experiment.summarize(planted, lines, others), planted.setup.questions, lines, outputs)
 
 
@@ -244,6 +253,8 @@ def rerank(
     texts: Annotated[Path | None, typer.Option("--texts", metavar="DIR", help="For a TREC run: where corpus.jsonl and queries.jsonl are.")] = None,
     min_rel: Annotated[int, typer.Option("--min-rel", min=1, metavar="N", help="Least grade that is relevant, nDCG aside (TREC DL: 2).")] = 1,
     limit: LimitOption = None,
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
     json: JsonFile = None,
     predictions: PredictionsFile = None,
     html: HtmlFile = None,
@@ -266,6 +277,7 @@ def rerank(
         "qrels": {"name": qrels.name, "sha256": _sha256(qrels)},
         "setting": "reranking",
         "encoder": encoder.name if rank else None,
+        "seed": seed,
     }
     run = digest_of({**settings, "reranker": reranker, "passel": __version__})
     with Predictions(outputs.predictions, run) as kept, progress.shown() as tell:
@@ -278,6 +290,7 @@ def rerank(
             dataset=settings["data"][0]["name"],  # type: ignore[index]
             min_rel=min_rel,
             limit=limit,
+            jobs=jobs,
             settings=settings,
             progress=lambda done, total: tell("queries", done, total),
             done={line["id"]: line for line in kept.lines.values()},
@@ -328,7 +341,7 @@ class _Asking:
     def described(self) -> dict[str, Any]:
         from dataclasses import asdict
 
-        return {"model": self.settings.model, "passages": self.settings.passages, "budget": asdict(self.budget)}
+        return {"model": self.settings.model, "base_url": self.settings.base_url, "passages": self.settings.passages, "budget": asdict(self.budget)}
 
 
 def _selector(setup: Setup, settings: Settings) -> Selector:
@@ -381,21 +394,33 @@ def _kept(setup: Setup, outputs: _Outputs) -> Iterator[Predictions]:
         yield kept
 
 
-def _predict(setup: Setup, predict: Predict, kept: Predictions, jobs: int, *, variant: str = "") -> list[Line]:
+def _predict(setup: Setup, predict: Predict, kept: Predictions, jobs: int, *, variant: str | None = None) -> list[Line]:
+    from ...evals.predictions import OURS
     from ...evals.run import predict_all
 
     with progress.shown() as tell:
         what = f"questions ({variant})" if variant else "questions"
-        return predict_all(setup.questions, predict, kept, variant=variant, jobs=jobs, progress=lambda done, total: tell(what, done, total))
+        return predict_all(setup.questions, predict, kept, variant=variant or OURS, jobs=jobs, progress=lambda done, total: tell(what, done, total))
 
 
-def _finish(result: Result, questions: Sequence[Question], lines: Sequence[Line], outputs: _Outputs) -> None:
+def _settle(kept: Predictions, setup: Setup, lines: Sequence[Line], others: Iterable[Line] = ()) -> None:
+    """Puts the file in order: ours as the questions are, then the variants of this run, then ours of questions that this run did not ask."""
+    from ...evals.predictions import OURS
+
+    asked = {(question.dataset, question.id) for question in setup.questions}
+    rest = [line for (dataset, id, variant), line in kept.lines.items() if variant == OURS and (dataset, id) not in asked]
+    kept.replace([*lines, *others, *rest])
+
+
+def _finish(result: Result, questions: Sequence[Question], lines: Sequence[Line], outputs: _Outputs, setup: Setup | None = None) -> None:
     """Everything that was asked for, and the tables on stdout; a run in which every question failed is a failure."""
-    from ...evals.experiments import add_latency
+    from ...evals.experiments import add_latency, add_unreadable
     from ...evals.report.table import tables
 
     add_latency(result, lines)
-    result.settings = {**result.settings, **_provenance()}
+    if setup is not None:
+        add_unreadable(result, setup)
+    result.settings = {**result.settings, **outputs.provenance}
     if outputs.predictions:
         result.notes.append(f"Predictions: {outputs.predictions}")
     if outputs.results:
@@ -403,15 +428,16 @@ def _finish(result: Result, questions: Sequence[Question], lines: Sequence[Line]
 
         result.notes.append(f"Kept for the report: {keep(result, questions, lines, outputs.results)}")
     if outputs.html:
-        from ...evals.report.views import html_page
-
-        outputs.html.write_text(html_page(result, questions, lines), encoding="utf-8")
         result.notes.append(f"Page: {outputs.html}")
     to_stdout = str(outputs.json) == "-"
     if to_stdout:
         terminal.print_json(result.to_json())
     elif outputs.json:
         outputs.json.write_text(jsonlib.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+    if outputs.html:
+        from ...evals.report.views import html_page
+
+        outputs.html.write_text(html_page(result, questions, lines), encoding="utf-8")
     for table in tables(result):
         terminal.say(table, error=to_stdout)
     if lines and all(line["outcome"] == "failed" for line in lines):
@@ -426,12 +452,12 @@ def _provenance() -> dict[str, Any]:
 
     from ... import __version__
 
-    here = Path(__file__).parent
-    try:
-        said = subprocess.run(["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True, timeout=10, check=False)
-        commit = said.stdout.strip() or None
-    except OSError:
-        commit = None
+    root = Path(__file__).parents[2]
+    commit = None
+    if (root / ".git").exists():  # else Passel is installed in a folder that may stand in somebody's own repository
+        told = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            commit = subprocess.run(told, capture_output=True, text=True, timeout=10, check=False).stdout.strip() or None
     return {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": _command(sys.argv[1:])}
 
 

@@ -1,6 +1,7 @@
 """Data sets: `load` reads every form that there is, by path or by the official name.
 
-Each form is a file here; adding one is a file and a line in `_reader`, which looks at the first record's keys alone. Nothing is dropped in silence: a
+Each form is a file here; adding one is a file and a line in `_reader`, which looks at the first record's keys alone, never at those of its labels:
+a question whose labels are unknown is legal. Nothing is dropped in silence: a
 record that does not fit is named with its place.
 """
 
@@ -24,10 +25,10 @@ _FORMS = (
 )
 
 
-def load(spec: str | Path, *, limit: int | None = None, split: Literal["all", "train", "val"] = "all") -> Dataset:
+def load(spec: str | Path, *, split: Literal["all", "train", "val"] = "all") -> Dataset:
     """The questions of a file, a folder, or an official set by name ("hotpotqa", "hotpotqa:train").
 
-    limit: only the first n questions, in file order. split: `is_val` decides. Neither makes the pool smaller.
+    split: `is_val` decides; it does not make the pool smaller.
     Raises UsageError: for what is not there, for a form that is not known, for a line that is not of its form, for an id that is there twice.
     """
     path = Path(spec)
@@ -41,7 +42,7 @@ def load(spec: str | Path, *, limit: int | None = None, split: Literal["all", "t
         raise UsageError(f"there is no file and no folder {spec}", f"Official sets by name: {', '.join(hub.SETS)}.")
     _each_once(dataset)
     chosen = [question for question in dataset.questions if split == "all" or is_val(question.id) == (split == "val")]
-    return replace(dataset, questions=tuple(chosen[:limit]))
+    return replace(dataset, questions=tuple(chosen))
 
 
 def _file(path: Path) -> Dataset:
@@ -58,7 +59,8 @@ def _folder(path: Path) -> Dataset:
         return _dataset(name, questions, pool, files)
     corpus, queries = path / "corpus.jsonl", path / "queries.jsonl"
     if corpus.is_file() and queries.is_file():
-        return _dataset(name, multihop.read(read_records(queries)), multihop.read_corpus(read_records(corpus)), (corpus, queries))
+        pool = multihop.read_corpus(read_records(corpus))
+        return _dataset(name, multihop.over(multihop.read(read_records(queries)), pool), pool, (corpus, queries))
     inside = ", ".join(sorted(file.name for file in path.iterdir() if file.suffix in (".json", ".jsonl"))[:8])
     raise UsageError(f"{path} is a folder without corpus.jsonl and queries.jsonl", f"Name one of its files: {inside}" if inside else _FORMS)
 

@@ -33,7 +33,10 @@ def content_of(dataset: Dataset) -> str:
 
 
 def content_digest(questions: Sequence[Question], pool: Sequence[DataPassage] = ()) -> str:
-    """SHA-256 of ids, questions, accepted answers, passages (title, text, gold), titles of evidence; in any order of questions and passages."""
+    """SHA-256 of ids, questions, accepted answers, passages (title, text, gold), titles (else sources) of evidence.
+
+    In any order of questions and passages.
+    """
     whole = hashlib.sha256()
     for line in sorted(_canonical(question) for question in questions):
         whole.update(line + b"\n")
@@ -50,7 +53,7 @@ def match_key(question: Question) -> str:
 
 def _canonical(question: Question) -> bytes:
     passages = sorted(_passage(passage) for passage in question.passages)
-    answers, titles = (sorted(set(map(_spaceless, texts))) for texts in (question.answers, question.gold_titles))
+    answers, titles = (sorted(set(map(_spaceless, texts))) for texts in (question.answers, question.gold_titles or question.gold_sources))
     return json.dumps([question.id, _spaceless(question.question), answers, passages, titles]).encode()
 
 

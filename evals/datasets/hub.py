@@ -13,6 +13,8 @@ Schemas, as the cards and files of the repositories give them (read July 2026 in
 - yixuantt/MultiHopRAG, split train, configs MultiHopRAG (query, answer, question_type, evidence_list [{title, fact, …}]) and corpus (title, body, …).
   Whole articles; evidence is known by title. A null_query has no evidence: not answerable.
 - rajpurkar/squad_v2 and google/xquad (xquad.en): id, title, context, question, answers {text[], answer_start[]}.
+
+Any label may be absent or null, as test sets have it: unknown. So a form is known by what is asked and searched, never by a label.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ...tools.errors import UsageError
 from ..question import DataPassage, Dataset, Question, distinct, pool_of
 from . import squad2
 from .describe import content_digest
+from .multihop import over
 from .records import Record, ids_of
 
 INSTALL = 'pip install "passel[hub]"'
@@ -97,8 +100,8 @@ def _trivia_qa(record: Record) -> Question:
     id = record.id("question_id")
     if id is None:
         raise record.fault("it has no `question_id`")
-    answer = record.record("answer")
-    wordings = dict.fromkeys([*answer.answers("value"), *answer.answers("aliases")])
+    labels = [record.record("answer")] if record.fields.get("answer") is not None else []
+    wordings = dict.fromkeys(wording for answer in labels for wording in (*answer.answers("value"), *answer.answers("aliases")))
     documents = [
         DataPassage(each.string("title", ""), each.string(content, ""))
         for pages, content in (("entity_pages", "wiki_context"), ("search_results", "search_context"))
@@ -195,19 +198,24 @@ SETS: Mapping[str, OfficialSet] = {
 }
 
 
+_MULTIHOP_RAG = {"id", "_id", "qid", "query", "answer", "question_type", "evidence_list"}
+"""Its query alone has the key of many other sets: these keys and no others are its own."""
+_OURS = ("answers", "passages", "gold_titles")
+
+
 def reader_of(record: Record) -> Read | None:
-    """The converter for a file of such records; None where they are no official set's."""
-    fields = record.fields
-    if {"question", "context", "supporting_facts"} <= fields.keys():
+    """The converter for a file of such records, labelled or not; None where they are no official set's."""
+    fields, keys = record.fields, record.fields.keys()
+    if "question" in keys and isinstance(fields.get("context"), list | Mapping):
         return hotpotqa
-    if {"question", "paragraphs"} <= fields.keys():
+    if {"question", "paragraphs"} <= keys:
         return musique
-    if {"question_id", "entity_pages"} <= fields.keys():
+    if "question_id" in keys and not keys.isdisjoint(("entity_pages", "search_results")):
         return trivia_qa
-    if {"query", "evidence_list"} <= fields.keys():
+    if "query" in keys and ("evidence_list" in keys or keys <= _MULTIHOP_RAG):
         return multihop_rag
-    if "question" in fields and "answers" not in fields and isinstance(fields.get("answer"), list):
-        return nq_open
+    if {"question", "answer"} <= keys and keys.isdisjoint(_OURS) and isinstance(fields["answer"], list | None):
+        return nq_open  # without `answer` it is our own form, which reads the same
     return None
 
 
@@ -226,8 +234,10 @@ def load_set(official: OfficialSet, name: str, split: str = "") -> Dataset:
     split = split or official.split
     questions = official.read(_records(official, official.config, split))
     questions = tuple(replace(question, dataset=name) for question in questions)
-    pool = multihop_rag_corpus(_records(official, official.corpus, split)) if official.corpus else pool_of(questions)
-    return Dataset(name, questions, pool, content_digest(questions, pool if official.corpus else ()))
+    if official.corpus is None:
+        return Dataset(name, questions, pool_of(questions), content_digest(questions))
+    pool = multihop_rag_corpus(_records(official, official.corpus, split))
+    return Dataset(name, over(questions, pool), pool, content_digest(questions, pool))
 
 
 def _records(official: OfficialSet, config: str | None, split: str) -> list[Record]:

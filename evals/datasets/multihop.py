@@ -10,7 +10,9 @@ the same, which leaves it open. Their flags say which evidence is there: a part 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...tools.answers import YES_NO, contains_answer, normalised
 from ..question import DataPassage, Question, distinct
@@ -25,6 +27,26 @@ def read(records: Sequence[Record]) -> tuple[Question, ...]:
 def read_corpus(records: Sequence[Record]) -> tuple[DataPassage, ...]:
     """Passages of an open corpus: `title`, `text`."""
     return distinct([DataPassage(record.string("title", ""), record.string("text")) for record in records])
+
+
+def over(questions: Sequence[Question], corpus: Sequence[DataPassage]) -> tuple[Question, ...]:
+    """The questions with their evidence found in their own corpus (each passage once).
+
+    Where each gold title is that of exactly one passage, the evidence is known by source; else `by_title`: no passage can be told from its namesakes.
+    """
+    titled = defaultdict(list)
+    for passage in corpus:
+        titled[passage.title].append(passage.source)
+    return tuple(_placed(question, [titled.get(title, []) for title in question.gold_titles]) for question in questions)
+
+
+def _placed(question: Question, sources: Sequence[Sequence[str]]) -> Question:
+    """sources: of each gold title."""
+    if question.passages or not sources:
+        return question
+    if all(len(each) == 1 for each in sources):
+        return replace(question, gold_sources=tuple(each[0] for each in sources))
+    return replace(question, by_title=True)
 
 
 def _question(record: Record, id: str) -> Question:

@@ -19,7 +19,7 @@ def read(records: Sequence[Record]) -> tuple[Question, ...]:
     """A question a record."""
     ids = ids_of(records, [record.text("question") for record in records])
     return tuple(
-        _question(record, id, record.string("title", ""), record.string("context"), known="answers" in record.fields)
+        _question(record, id, record.string("title", ""), record.string("context"), known=record.fields.get("answers") is not None)
         for record, id in zip(records, ids, strict=True)
     )
 
@@ -35,7 +35,7 @@ def _questions(record: Record) -> Iterator[Question]:
                 id = asked.id()
                 if id is None:
                     raise asked.fault("it has no `id`")
-                yield _question(asked, id, article.string("title", ""), paragraph.string("context"), known="answers" in asked.fields)
+                yield _question(asked, id, article.string("title", ""), paragraph.string("context"), known=asked.fields.get("answers") is not None)
 
 
 def _question(record: Record, id: str, title: str, context: str, *, known: bool) -> Question:

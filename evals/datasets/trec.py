@@ -228,22 +228,19 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def read_beir(folder: Path) -> tuple[tuple[Question, ...], tuple[DataPassage, ...], tuple[Path, ...]]:
     """(questions, corpus, the files read): the judged queries over the corpus.
 
-    Evidence is known by title: that of every document judged relevant (1 or more). Where one of them has no title, it is unknown.
+    Evidence is known by source: every document judged relevant (1 or more) that the corpus has. Where it has none of them, it is unknown.
     """
     files = (folder / "corpus.jsonl", folder / "queries.jsonl", _qrels_file(folder))
-    titles: dict[str, str] = {}
-    passages = []
-    for record in read_records(files[0]):
-        titles[_id(record)] = record.string("title", "")
-        passages.append(DataPassage(titles[_id(record)], record.string("text")))
+    corpus = [(id, DataPassage(*texts)) for id, texts in _all_texts(files[0])]
+    passages = dict(corpus)
     qrels = read_qrels(files[2])
     questions = []
     for record in read_records(files[1]):
         id = _id(record)
         if id in qrels:
-            relevant = [titles.get(docid, "") for docid, relevance in qrels[id].items() if relevance >= 1]
-            questions.append(Question(id, record.text("text"), gold_titles=tuple(dict.fromkeys(relevant)) if all(relevant) else ()))
-    return tuple(questions), distinct(passages), files
+            relevant = [passages[docid].source for docid, relevance in qrels[id].items() if relevance >= 1 and docid in passages]
+            questions.append(Question(id, record.text("text"), gold_sources=tuple(dict.fromkeys(relevant))))
+    return tuple(questions), distinct([passage for _, passage in corpus]), files
 
 
 def read_queries(records: Sequence[Record]) -> tuple[Question, ...]:

@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 from ..predictions import Line
 from ..result import Curve, Result, Series
+from ..setup import Setup
+
+
+def add_unreadable(result: Result, setup: Setup) -> None:
+    """Says how many passages of the data could not be stored."""
+    if setup.unreadable:
+        result.counts["blank passages"] = setup.unreadable
+        result.notes.append("Blank passages cannot be stored: they are no candidates, and count as missed where they are gold.")
 
 
 def add_latency(result: Result, lines: Sequence[Line]) -> None:

@@ -11,7 +11,8 @@ Source of the baselines and of nAUC: "Towards Trustworthy Reranking" (TMLR 2024,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,9 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     else:
         result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
     _confidence(result, setup.questions, lines)
-    first = ("auroc", "ece", "confidence_ece", "aurc", "naurc", "aurc_f1", "naurc_f1")  # what is measured here, before what qa measures too
+    first = ("auroc", "ece", "confidence_ece", "aurc", "nauc", "aurc_f1", "nauc_f1")  # what is measured here, before what qa measures too
     result.metrics = {name: result.metrics[name] for name in dict.fromkeys([*first, *result.metrics]) if name in result.metrics}
-    names = {"auroc": "AUROC of answerable", "ece": "ECE", "naurc_f1": "nAUC of confidence (F1)"}
+    names = {"auroc": "AUROC of answerable", "ece": "ECE", "nauc_f1": "nAUC of confidence (F1)"}
     rivals = {row.label: row.cells[0] for table in result.tables for row in table.rows if table.title == _EVIDENCE}
     result.headline = {heading: result.metrics[name] for name, heading in names.items() if name in result.metrics}
     result.headline |= {"AUROC of length and scores": rivals.get(_FITTED)}
@@ -90,7 +91,7 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
         for loss in losses.values():
             cells += [interval_of(aurc, score, loss), _defined(nauc, score, 1.0 - loss)]
         rows.append(Row(name, tuple(cells), ours=name.endswith("(ours)")))
-    for n, name in enumerate(("aurc", "naurc", "aurc_f1", "naurc_f1")):
+    for n, name in enumerate(("aurc", "nauc", "aurc_f1", "nauc_f1")):
         cell = rows[0].cells[n]
         if isinstance(cell, Estimate):
             result.metrics[name] = cell
@@ -132,7 +133,7 @@ def _fitted(lines: Sequence[Line], truth: Floats) -> Floats | None:
     from sklearn.preprocessing import StandardScaler
 
     features = np.array([_first_stage(line) for line in lines])
-    fold = np.array([int(hashlib.sha256(str(line["id"]).encode()).hexdigest(), 16) % _FOLDS for line in lines])
+    fold = _folds([str(line["id"]) for line in lines], truth)
     found = np.zeros(len(lines))
     for one in range(_FOLDS):
         train, test = fold != one, fold == one
@@ -144,12 +145,20 @@ def _fitted(lines: Sequence[Line], truth: Floats) -> Floats | None:
     return found
 
 
+def _folds(ids: Sequence[str], truth: Floats) -> NDArray[np.int64]:
+    """By a hash of the id, each class spread evenly: a fold short of one class would be given chances that lean against it."""
+    fold = np.zeros(len(ids), np.int64)
+    for label in (0.0, 1.0):
+        places = sorted(np.flatnonzero(truth == label).tolist(), key=lambda n: hashlib.sha256(ids[n].encode("utf-8", "surrogatepass")).digest())
+        fold[places] = np.arange(len(places)) % _FOLDS
+    return fold
+
+
 def _first_stage(line: Line) -> list[float]:
     """Length of the list; of the fused and of each channel's scores the ten best, their mean and spread, and the gap behind the first."""
-    row = [float(len(line["candidates"]))]
-    channels = line.get("channel_scores", {})
-    fused = sorted((candidate["score"] for candidate in line["candidates"]), reverse=True)
-    for scores in (fused[:_TOP], *(channels.get(name, []) for name in ("dense", "lexical", "linked"))):
+    first: Mapping[str, Any] = line.get("first_stage", {})  # a failed line has none
+    row = [float(first.get("length", 0))]
+    for scores in (first.get(name, []) for name in ("fused", "dense", "lexical", "linked")):
         best = (list(scores) + [0.0] * _TOP)[:_TOP]
         row += [*best, float(np.mean(best)), float(np.std(best)), best[0] - best[1], float(len(scores))]
     return row

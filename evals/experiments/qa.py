@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ...graphs.answer import Answer
 from ...graphs.context import RagContext
 from ...graphs.events import Answered, Event
 from ...graphs.rag import build_graph
 from ...graphs.run import new_question, run
-from ...rerankers.cuts import fixed
 from ...rerankers.selection import Selection, Selector
 from ...tools.budget import Budget
 from ...tools.candidate import Candidate
+from ...tools.search import FOUND
 from ..baselines import Rule
 from ..breakdown import breakdowns
 from ..compare import compare_with
-from ..first_stage import scope
+from ..first_stage import candidates, scope
 from ..labels import Values, answer_values, support_values
 from ..metrics.bootstrap import interval
 from ..predictions import Line, line_of
@@ -34,7 +34,7 @@ from .selection import add_selection
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-COLUMNS = {"em": "EM", "f1": "F1", "contains": "answer string in it", "support_f1": "support F1", "joint_f1": "passage-joint F1"}
+COLUMNS = {"em": "EM", "f1": "F1", "contains": "answer string in it", "support_f1": "support F1", "passage_joint_f1": "passage-joint F1"}
 _TOP = 10
 
 
@@ -43,12 +43,9 @@ class _Recorded:
     """A selector that remembers what it was given and chose last: a line needs more of it than an Answer tells."""
 
     selector: Selector
-    candidates: Sequence[Candidate] = ()
     selection: Selection | None = None
-    tokens: dict[str, int] = field(default_factory=dict)
 
     def select(self, question: str, candidates: Sequence[Candidate], *, token_budget: int) -> Selection:
-        self.candidates = candidates
         self.selection = self.selector.select(question, candidates, token_budget=token_budget)
         return self.selection
 
@@ -58,12 +55,6 @@ class _Recorded:
             return {}
         return {**dict(zip(chosen.ids, chosen.relevance, strict=True)), **dict(zip(chosen.ranked, chosen.scores, strict=False))}
 
-    def channel_scores(self) -> dict[str, list[float]]:
-        """The best raw scores of each channel, falling: what a first stage alone could judge by."""
-        found: dict[str, list[float]] = {}
-        for hit in (hit for candidate in self.candidates for hit in candidate.hits):
-            found.setdefault(hit.channel, []).append(round(hit.score, 4))
-        return {channel: sorted(scores, reverse=True)[:_TOP] for channel, scores in sorted(found.items())}
 
 
 def predictor(setup: Setup, selector_of: Callable[[Question], Selector], budget: Budget, model: BaseChatModel | None = None) -> Predict:
@@ -71,7 +62,8 @@ def predictor(setup: Setup, selector_of: Callable[[Question], Selector], budget:
 
     def predict(question: Question) -> Line:
         recorded = _Recorded(selector_of(question))
-        context = RagContext(setup.corpus(question), recorded, model, budget)
+        found = max(FOUND, len(question.passages)) if setup.setting == "distractor" else FOUND
+        context = RagContext(setup.corpus(question), recorded, model, budget, found=found)
         history = list(question.history) if question.history else None
         asked = new_question(question.question, history=history, filters=scope(question, setup.setting), id=question.id)
         answer = asyncio.run(_last(run(graph, context, asked)))
@@ -81,10 +73,20 @@ def predictor(setup: Setup, selector_of: Callable[[Question], Selector], budget:
             question,
             scores=[round(scores.get(candidate.passage_id, 0.0), 6) for candidate in answer.candidates],
             tokens=setup.encoder.count_tokens([candidate.text for candidate in answer.candidates]),
-            channel_scores=recorded.channel_scores(),
+            fallback=bool(recorded.selection and recorded.selection.fallback),
+            first_stage=_first_stage(candidates(setup.corpus(question), question, setup.setting)),
+            cut=recorded.selector.k if isinstance(recorded.selector, Recut) else None,
         )
 
     return predict
+
+
+def _first_stage(found: Sequence[Candidate]) -> dict[str, Any]:
+    """What one search knows before anything is selected: how long its list is, and the best scores of the fusion and of each channel, falling."""
+    scores: dict[str, list[float]] = {"fused": [round(candidate.score, 5) for candidate in found]}
+    for hit in (hit for candidate in found for hit in candidate.hits):
+        scores.setdefault(hit.channel, []).append(round(hit.score, 4))
+    return {"length": len(found), **{channel: sorted(of, reverse=True)[:_TOP] for channel, of in sorted(scores.items())}}
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer:
@@ -104,10 +106,25 @@ def values(question: Question, line: Line) -> Values | None:
 def variants(
     rules: Sequence[Rule], setup: Setup, lines: Sequence[Line], selector: Selector
 ) -> Iterator[tuple[str, Callable[[Question], Selector]]]:
-    """(name, selector for each question) of the compared rules: our order, cut as long as the rule cut it in `lines`."""
+    """(name, selector for each question) of the compared rules: our order, cut as long as the rule cut it in `lines`.
+
+    A rule's parameter hangs on all questions: a line of an earlier, shorter run was cut otherwise, which its `cut` tells.
+    """
     for name, baseline in applied(rules, setup.questions, lines).items():
         lengths = {(question.dataset, question.id): len(kept) for question, kept in zip(setup.questions, baseline.kept, strict=True)}
-        yield name, lambda question, lengths=lengths: Recut(selector, setup.encoder.count_tokens, fixed(lengths[question.dataset, question.id]))  # type: ignore[misc]
+        yield name, lambda question, lengths=lengths: Recut(selector, setup.encoder.count_tokens, lengths[question.dataset, question.id])  # type: ignore[misc]
+
+
+def cut_otherwise(name: str, selector_of: Callable[[Question], Selector], setup: Setup) -> Callable[[Line], bool]:
+    """Tells of a line whether it is the variant's and was cut at another length than this run wants."""
+    questions = {(question.dataset, question.id): question for question in setup.questions}
+
+    def stale(line: Line) -> bool:
+        question = questions.get((line["dataset"], line["id"])) if line["variant"] == name else None
+        wanted = selector_of(question) if question is not None else None
+        return isinstance(wanted, Recut) and line.get("cut") != wanted.k
+
+    return stale
 
 
 def summarize(setup: Setup, lines: Sequence[Line], others: Mapping[str, Sequence[Line]] | None = None) -> Result:
@@ -118,8 +135,10 @@ def summarize(setup: Setup, lines: Sequence[Line], others: Mapping[str, Sequence
     result.counts = {
         "questions": len(lines),
         "scored": sum(one is not None for one in answered),
+        "unlabelled": sum(one is None for one in answered),
+        "malformed": sum(bool(line.get("fallback")) for line in lines),
         **{outcome.replace("_", " "): outcomes[outcome] for outcome in ("answered", "partial", "abstained", "out_of_budget", "failed")},
-        **({"left out": setup.left_out, "unlabelled": setup.unlabelled} if "drop_gold" in setup.settings else {}),
+        **({"left out": setup.left_out, "without labels to drop": setup.unlabelled} if "drop_gold" in setup.settings else {}),
     }
     scored = [one for one in answered if one is not None]
     for name in COLUMNS:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -65,6 +66,7 @@ def run(
     dataset: str = "",
     min_rel: int = 1,
     limit: int | None = None,
+    jobs: int = 1,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
     done: Mapping[str, Line] | None = None,
@@ -73,7 +75,7 @@ def run(
     """Ranks every request that `done` (by query id) does not hold, gives each line to `write`, and measures all of them.
 
     rank, name: the reranker, None for the first stage's own order. min_rel: the least relevance that counts as relevant for all but nDCG.
-    limit: the first n requests; the other queries of the file then count nowhere.
+    jobs: requests at once, in threads. limit: the first n requests; the other queries of the file then count nowhere.
     settings: what else the figures depend on, for the Result. Raises UsageError where no query is judged.
     """
     asked = requests[:limit]
@@ -82,19 +84,20 @@ def run(
     if not any(request.qid in judged for request in asked):
         raise UsageError("no query of these is judged", "Look at --qrels: are they of the same collection?")
     lines = dict(done or {})
-    for n, request in enumerate(asked):
-        if request.qid not in lines:
-            lines[request.qid] = line = _predict(request, rank, dataset, count_tokens)
+    open_ = [request for request in asked if request.qid not in lines or lines[request.qid]["outcome"] == "failed"]
+    with ThreadPoolExecutor(jobs) as pool:
+        for n, line in enumerate(pool.map(lambda request: _predict(request, rank, dataset, count_tokens), open_), len(asked) - len(open_) + 1):
+            lines[line["id"]] = line
             if write is not None:
                 write(line)
-        if progress is not None:
-            progress(n + 1, len(asked))
+            if progress is not None:
+                progress(n, len(asked))
     kept = [lines[request.qid] for request in asked]
     orders = {line["id"]: [passage["passage_id"] for passage in line["candidates"]] for line in kept if line["outcome"] != "failed"}
     ours = measure(orders, judged, min_rel=min_rel)
     first = measure({request.qid: [hit.docid for hit in request.hits] for request in asked}, judged, min_rel=min_rel)
     measured = [{**line, "measured": _of(ours, line["id"]), "first": _of(first, line["id"])} for line in kept]
-    given = {"reranker": name, "min_rel": min_rel, "seed": 0, **({"limit": limit} if limit else {}), **(settings or {})}
+    given = {"reranker": name, "min_rel": min_rel, **({"limit": limit} if limit else {}), **(settings or {})}
     missing = len(judged.keys() - {request.qid for request in asked})
     result = summarize(measured, given, missing=missing)
     if left_out:

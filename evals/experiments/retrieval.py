@@ -24,7 +24,7 @@ from ..setup import Setup
 
 MOST = FOUND + LINKED
 DEPTHS = (1, 2, 5, 10, 20, 30, 50)
-_COLUMNS = ("recall@10", "all_gold@5", "all_gold@10", "all_gold@20", "all_gold@30", "all_gold@50", "ndcg@10")
+_COLUMNS = ("recall@10", "all_gold@5", "all_gold@10", "all_gold@20", "all_gold@30", "all_gold@50", "nDCG@10")
 _NAMES = {"dense": "dense", "lexical": "lexical", "fused": "dense + lexical, fused (RRF)", "": "with linking (ours)"}
 
 
@@ -70,7 +70,7 @@ def values(question: Question, keys: Sequence[str]) -> Values | None:
         seen.add(key)
     ideal = [1.0] * len(gold)
     at = {f"{name}@{k}": measure(gains, ideal, k) for k in DEPTHS for name, measure in (("recall", recall), ("all_gold", all_gold))}
-    return {**at, "ndcg@10": ndcg(gains, ideal, 10), "candidates": float(len(keys))}
+    return {**at, "nDCG@10": ndcg(gains, ideal, 10), "candidates": float(len(keys))}
 
 
 def values_of_line(question: Question, line: Line) -> Values | None:
@@ -99,7 +99,7 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
             assert measured is not None
             by_list[name].append(measured)
     ours = by_list[""]
-    names = dict.fromkeys([f"all_gold@{MOST}", "all_gold@30", "all_gold@10", "recall@10", "ndcg@10", *ours[0]])  # the telling ones first
+    names = dict.fromkeys([f"all_gold@{MOST}", "all_gold@30", "all_gold@10", "recall@10", "nDCG@10", *ours[0]])  # the telling ones first
     result.metrics = {name: interval([one[name] for one in ours]) for name in names}
     rows = [
         Row(label, tuple(interval([one[name] for one in by_list[key]]) for name in _COLUMNS), ours=not key) for key, label in _NAMES.items()
@@ -125,7 +125,7 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
             note="Differences are paired by question, with bootstrap 95% intervals.",
         )
     )
-    shown = {name: _heading(name) for name in ("all_gold@10", "all_gold@30", "all_gold@50", "recall@10", "ndcg@10")}
+    shown = {name: _heading(name) for name in ("all_gold@10", "all_gold@30", "all_gold@50", "recall@10", "nDCG@10")}
     result.tables += breakdowns(questions, ours, shown)
     result.curves.append(
         Curve(
@@ -142,6 +142,6 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
 
 
 def _heading(name: str) -> str:
-    return name.replace("all_gold", "all gold").replace("ndcg", "nDCG")
+    return name.replace("all_gold", "all gold")
 
 

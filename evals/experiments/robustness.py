@@ -49,7 +49,7 @@ NAMES = {
     POSITION: "gold moved to each place",
 }
 """What each perturbation is called in a table."""
-PLACES = (1, 3, 5, 10)
+PLACES = tuple(range(1, 11))
 AS_FOUND, LAST = "as found", "last"
 
 _DISAGREE = re.compile(r"\b(?:sources|passages)\s+(?:disagree|contradict|conflict)", re.IGNORECASE)
@@ -353,4 +353,4 @@ def _add_places(result: Result, lines: Sequence[Line]) -> None:
 
 
 def _place(name: str) -> str:
-    return name if name in (AS_FOUND, LAST) else {"1": "1st", "3": "3rd"}.get(name, f"{name}th")
+    return name if name in (AS_FOUND, LAST) else {"1": "1st", "2": "2nd", "3": "3rd"}.get(name, f"{name}th")

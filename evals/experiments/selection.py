@@ -29,6 +29,7 @@ COLUMNS = {
     "support_precision": "precision",
     "support_recall": "recall",
     "all_gold": "all gold",
+    "order_nDCG": "order nDCG",
     "passages": "passages",
     "tokens": "tokens",
 }
@@ -53,9 +54,11 @@ def summarize(setup: Setup, lines: Sequence[Line], compare: Sequence[baselines.R
     result.counts = {
         "questions": len(lines),
         "scored": sum(gold_keys(question) is not None for question in setup.questions),
+        "unlabelled": sum(gold_keys(question) is None for question in setup.questions),
         "failed": sum(line["outcome"] == "failed" for line in lines),
+        "malformed": sum(bool(line.get("fallback")) for line in lines),
         "empty": sum(not line["selected"] and line["outcome"] != "failed" for line in lines),
-        **({"left out": setup.left_out, "unlabelled": setup.unlabelled} if "drop_gold" in setup.settings else {}),
+        **({"left out": setup.left_out, "without labels to drop": setup.unlabelled} if "drop_gold" in setup.settings else {}),
     }
     add_selection(result, setup.questions, lines)
     others = variant_lines(compare, setup.questions, lines)

@@ -136,7 +136,7 @@ function browse({ scores, channels, passages, cut, questions }) {
   const byKey = new Map(questions.map((question, n) => [question.key, n]));
   const NONE = "\u0000"; // stands for an empty name among the choices, where "" stands for all
   const everything = { show: "all", type: "", dataset: "", variant: "", score: 0, sort: "file", search: "" };
-  const ours = ["", "selector"].find((name) => questions.some((question) => (question.variant || "") === name));
+  const ours = ["selector", ""].find((name) => questions.some((question) => (question.variant || "") === name));
   const state = { ...everything, variant: ours === undefined ? "" : ours || NONE, page: 0, open: null };
   const asked = questions.some((question) => question.answer || question.citations); // else only passages were asked for
   const thought = questions.some((question) => question.confidence || question.answerable);

@@ -43,7 +43,7 @@ def results(folder: Path = SHIPPED) -> list[Result]:
 
 
 def _summarized(kept: Kept) -> Result:
-    left_out, unlabelled = (kept.counts.get(name, 0) for name in ("left out", "unlabelled"))
+    left_out, unlabelled = (kept.counts.get(name, 0) for name in ("left out", "without labels to drop"))
     setup = Setup(kept.questions, kept.settings["setting"], {}, kept.settings, Encoder.load(), left_out, unlabelled)
     result = _SUMMARIZE[kept.experiment](setup, kept)
     result.latency = dict(kept.latency)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...tools.errors import UsageError
 from ..labels import answer_values, gold_keys, key_in, said_values
-from ..predictions import Line
+from ..predictions import OURS, Line
 from ..question import DataPassage, Question
 from ..result import Result
 
@@ -83,18 +83,24 @@ def _slim(question: Question, line: Line) -> dict[str, Any]:
         "selected": _places(line),
         "relevance": [round(passage["relevance"], 4) for passage in line["selected"]],
         "usage": line["usage"],
+        "fallback": bool(line.get("fallback")),
         "latency_ms": round(line["latency_ms"], 1),
         "chances": [line["answerable"], line["confidence"]],
     }
     if (values := answer_values(question, line)) is not None:
         row |= {"values": values, "said": said_values(question, line)}
     if "measured" in line:
-        row |= {"measured": line["measured"], "first": line["first"]}
-    if "channel_scores" in line:
-        row["channel_scores"] = line["channel_scores"]
+        row |= {"measured": line["measured"], "first": line["first"], "error": _kind(line["error"]), "repaired": line.get("repaired", 0)}
+    if "first_stage" in line:
+        row["first_stage"] = line["first_stage"]
     if "lists" in line:
         row["lists"] = {name: [short(key) for key in keys] for name, keys in line["lists"].items()}
     return row
+
+
+def _kind(error: str | None) -> str | None:
+    """Of a failure only what kind it is: its line may quote a text."""
+    return error and error.partition(": ")[0] + ": "
 
 
 def _places(line: Line) -> list[int]:
@@ -114,6 +120,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         type=row["type"],
         passages=none_gold,
         gold_titles=tuple(str(n) for n in range(gold or 0)),
+        by_title=gold != 0,
         dataset=row["dataset"],
     )
 
@@ -130,7 +137,7 @@ def _line(row: Mapping[str, Any]) -> Line:
     line: Line = {
         "id": row["id"],
         "dataset": row["dataset"],
-        "variant": "",
+        "variant": OURS,
         "outcome": row["outcome"],
         "answer": "",
         "candidates": candidates,
@@ -139,15 +146,16 @@ def _line(row: Mapping[str, Any]) -> Line:
         "tokens": row["tokens"],
         "stop_reason": "",
         "usage": row["usage"],
+        "fallback": row["fallback"],
         "latency_ms": row["latency_ms"],
         "answerable": row["chances"][0],
         "confidence": row["chances"][1],
-        "channel_scores": row.get("channel_scores", {}),
+        "first_stage": row.get("first_stage", {}),
     }
     if "values" in row:
         line |= {"answer_values": row["values"], "said_values": row["said"]}
     if "measured" in row:
-        line |= {"measured": row["measured"], "first": row["first"], "error": None}
+        line |= {name: row[name] for name in ("measured", "first", "error", "repaired")}
     if "lists" in row:
         line["lists"] = {name: [key(number, n) for n, number in enumerate(numbers)] for name, numbers in row["lists"].items()}
     return line

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from passel.evals.experiments import abstain, qa, retrieval, selection
-from passel.evals.predictions import Line, Predictions
+from passel.evals.predictions import OURS, Line, Predictions
 from passel.evals.question import Question
 from passel.evals.result import Result
 from passel.evals.run import Predict, predict_all
@@ -48,7 +48,7 @@ def measure() -> Callable[..., Measured]:
         with prepare([str(file)], described={"experiment": experiment}, setting=setting, **options) as setup:
             selector = default_selector(setup.encoder)
 
-            def run(predict: Predict, variant: str = "") -> list[Line]:
+            def run(predict: Predict, variant: str = OURS) -> list[Line]:
                 def perhaps(question: Question) -> Line:
                     if question.id in failing:
                         raise RuntimeError("the anchor slipped")

@@ -15,6 +15,8 @@ from passel.evals.setup import Setup, prepare
 from passel.tools.candidate import Candidate
 from passel.tools.search import FOUND, LINKED
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 @pytest.fixture(scope="module")
 def asked(invented: Any) -> Iterator[Setup]:

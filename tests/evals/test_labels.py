@@ -59,12 +59,12 @@ def test_hand_computed() -> None:
         "support_f1": pytest.approx(4 / 5),
         "support_em": 0.0,
         "all_gold": 1.0,
-        "order_ndcg": pytest.approx((1 + 1 / log2(4)) / (1 + 1 / log2(3))),
+        "order_nDCG": pytest.approx((1 + 1 / log2(4)) / (1 + 1 / log2(3))),
         "passages": 3.0,
         "tokens": 21.0,
     }
     exact = support([FARROW, LIGHT])
-    assert (exact["support_em"], exact["support_f1"], exact["order_ndcg"]) == (1.0, 1.0, 1.0)
+    assert (exact["support_em"], exact["support_f1"], exact["order_nDCG"]) == (1.0, 1.0, 1.0)
 
 
 def test_support_is_by_passage_and_not_by_title() -> None:
@@ -118,7 +118,7 @@ def test_what_the_baselines_know() -> None:
 
 # ---- evidence that is known by its title ----
 
-OPEN = Question("q", "Where was its builder born?", ("Cressing",), True, gold_titles=("Mole Light", "Ida Farrow"), dataset="d")
+OPEN = Question("q", "Where was its builder born?", ("Cressing",), True, gold_titles=("Mole Light", "Ida Farrow"), by_title=True, dataset="d")
 
 
 def test_of_several_passages_with_a_gold_title_the_first_is_the_evidence() -> None:
@@ -138,7 +138,6 @@ def test_a_key_does_not_depend_on_a_label() -> None:
             assert key_in(question, passage) == key_in(question.blind(), passage)
 
 
-@pytest.mark.xfail(strict=True, reason="gold_keys gives titles, key_in sources: nothing matches, and the file scores 0 in silence")
 def test_titles_beside_labelled_passages_do_not_hide_the_evidence() -> None:
     assert support([LIGHT, FARROW], replace(ASKED, gold_titles=("Mole Light", "Ida Farrow")))["support_recall"] == 1.0
 
@@ -148,7 +147,7 @@ def test_titles_beside_labelled_passages_do_not_hide_the_evidence() -> None:
 
 def test_the_best_alias_and_no_citation_marks() -> None:
     values = answer_values(ASKED, line([LIGHT, FARROW], answer="The Cressing Holt! [1][2]"))
-    assert values == {"em": 1.0, "f1": 1.0, "contains": 1.0, "joint_f1": 1.0, "joint_em": 1.0}
+    assert values == {"em": 1.0, "f1": 1.0, "contains": 1.0, "passage_joint_f1": 1.0, "passage_joint_em": 1.0}
 
 
 def test_the_passage_joint_figures_by_hand() -> None:
@@ -156,16 +155,16 @@ def test_the_passage_joint_figures_by_hand() -> None:
     values = answer_values(ASKED, line([QUAY, LIGHT, NAMESAKE], answer="In Cressing. [1]"))
     assert values is not None
     precision, recall = 1 / 2 * 1 / 3, 1 * 1 / 2
-    assert values["joint_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
+    assert values["passage_joint_f1"] == pytest.approx(2 * precision * recall / (precision + recall))
     assert values["f1"] == pytest.approx(2 / 3)
-    assert (values["em"], values["joint_em"], values["contains"]) == (0.0, 0.0, 1.0)
+    assert (values["em"], values["passage_joint_em"], values["contains"]) == (0.0, 0.0, 1.0)
 
 
 def test_yes_and_no_earn_nothing_by_overlap() -> None:
     yes = replace(ASKED, answers=("yes",))
     values = answer_values(yes, line([LIGHT, FARROW], answer="Yes, in Cressing. [1]"))
     assert values is not None
-    assert (values["em"], values["f1"], values["joint_f1"]) == (0.0, 0.0, 0.0)
+    assert (values["em"], values["f1"], values["passage_joint_f1"]) == (0.0, 0.0, 0.0)
     assert (answer_values(yes, line([], answer="Yes.")) or {})["f1"] == 1.0
 
 

@@ -14,6 +14,8 @@ from passel.evals.question import DataPassage
 from passel.tools.corpus import Corpus, Progress
 from passel.tools.passage import Passage, passage_ids
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 TEN = tuple(DataPassage(f"Weir {n}", f"The weir number {n} was built in {1800 + n}.") for n in range(10))
 ODD = (
     DataPassage("", "No title at all."),

@@ -43,7 +43,7 @@ def test_what_was_written_is_there_again(tmp_path: Path) -> None:
         predictions.add(_line(1))
         predictions.add(_line(2))
     with Predictions(file, "run") as again:
-        assert list(again.lines) == [("set", "q1", ""), ("set", "q2", "")]
+        assert list(again.lines) == [("set", "q1", "selector"), ("set", "q2", "selector")]
         again.add(_line(3))
     assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == ["q1", "q2", "q3"]
     assert [path.name for path in file.parent.iterdir()] == ["p.jsonl"]
@@ -58,7 +58,7 @@ def test_the_half_of_a_line_that_a_killed_process_left_is_cut_off(tmp_path_facto
     whole = file.read_bytes()
     file.write_bytes(whole[:-cut])
     with Predictions(file, "run") as predictions:
-        assert list(predictions.lines) == [("set", "q1", "")]
+        assert list(predictions.lines) == [("set", "q1", "selector")]
         predictions.add(_line(2))
     assert file.read_bytes() == whole
 
@@ -79,7 +79,7 @@ def test_another_runs_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_refused_by_line(tmp_path: Path, content: str) -> None:
     file = tmp_path / "notes.txt"
     file.write_text(content)
-    with pytest.raises(UsageError, match="notes.txt:1 is no prediction"):
+    with pytest.raises(UsageError, match=r"notes\.txt:1 is no prediction"):
         Predictions(file, "run")
     assert file.read_text() == content
 
@@ -96,7 +96,7 @@ def test_replacing_keeps_the_order_given(tmp_path: Path) -> None:
         predictions.replace([_line(1), _line(2), {**_line(1), "variant": "fixed"}])
         predictions.add(_line(3))
     keys = [key_of(json.loads(line)) for line in file.read_text().splitlines()]
-    assert keys == [("set", "q1", ""), ("set", "q2", ""), ("set", "q1", "fixed"), ("set", "q3", "")]
+    assert keys == [("set", "q1", "selector"), ("set", "q2", "selector"), ("set", "q1", "fixed"), ("set", "q3", "selector")]
 
 
 def test_without_a_file_lines_are_remembered() -> None:

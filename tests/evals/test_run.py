@@ -12,7 +12,9 @@ from passel.evals.question import DataPassage, Question
 from passel.evals.run import predict_all
 
 QUESTIONS = [
-    Question(f"q{n}", f"Question {n}?", ("an answer",), True, "bridge", (DataPassage("T", "x", True), DataPassage("U", "y", False)), ("T",), dataset="d")
+    Question(
+        f"q{n}", f"Question {n}?", ("an answer",), True, "bridge", (DataPassage("T", "x", True), DataPassage("U", "y", False)), ("T",), dataset="d"
+    )
     for n in range(12)
 ]
 

@@ -15,6 +15,8 @@ from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def ready(*data: Path, setting: Any = "distractor", **options: Any) -> Setup:
     with prepare([str(file) for file in data], setting=setting, **options) as setup:

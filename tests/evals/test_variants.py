@@ -11,7 +11,6 @@ import pytest
 from passel.evals.predictions import Line
 from passel.evals.question import DataPassage, Question
 from passel.evals.variants import SAME_TOKENS, Recut, applied, read_rules, variant_lines
-from passel.rerankers import cuts
 from passel.rerankers.selection import EMPTY, Selection
 from passel.tools.candidate import Candidate
 from passel.tools.errors import UsageError
@@ -25,7 +24,7 @@ def made(n: int, gold: Sequence[int], scores: Sequence[float], tokens: Sequence[
     candidates = [{"passage_id": f"p{i}", "title": p.title, "text": p.text, "channels": [], "score": 1.0} for i, p in enumerate(passages)]
     selected = [{"passage_id": c["passage_id"], "title": c["title"], "text": c["text"], "relevance": 0.5} for c in candidates[:keep]]
     usage = {"evidence_tokens": sum(tokens[:keep])}
-    line = {"id": question.id, "dataset": "d", "variant": "", "outcome": "answered", "usage": usage, "stop_reason": "ours"}
+    line = {"id": question.id, "dataset": "d", "variant": "selector", "outcome": "answered", "usage": usage, "stop_reason": "ours"}
     return question, {**line, "candidates": candidates, "scores": [*scores], "tokens": [*tokens], "selected": selected}
 
 
@@ -79,7 +78,7 @@ def test_a_variants_line_is_ours_with_another_selection() -> None:
         assert line["candidates"] == ours["candidates"]
         assert line["usage"]["evidence_tokens"] == ours["tokens"][0]
         assert [passage["relevance"] for passage in line["selected"]] == ours["scores"][:1]
-    assert [line["variant"] for line in LINES] == ["", ""]  # ours are not touched
+    assert [line["variant"] for line in LINES] == ["selector", "selector"]  # ours are not touched
 
 
 def test_a_failed_line_stays_failed() -> None:
@@ -139,24 +138,24 @@ def count(texts: Sequence[str]) -> list[int]:
 GIVEN = [Candidate(f"p{n}", (), Passage(f"p{n}", "s", " ".join(["word"] * (n + 1)))) for n in range(5)]
 
 
-def recut(cut: cuts.Cut, budget: int = 100, given: Any = GIVEN, counted: Callable[[Sequence[str]], list[int]] = count) -> Selection:
-    return Recut(Reversed(), counted, cut).select("?", given, token_budget=budget)
+def recut(k: int, budget: int = 100, given: Any = GIVEN, counted: Callable[[Sequence[str]], list[int]] = count) -> Selection:
+    return Recut(Reversed(), counted, k).select("?", given, token_budget=budget)
 
 
 def test_recut_keeps_the_order_and_cuts_it_anew() -> None:
     for k in range(7):
-        selection = recut(cuts.fixed(k))
+        selection = recut(k)
         assert selection.ids == ("p4", "p3", "p2", "p1", "p0")[:k]
         assert selection.ranked == ("p4", "p3", "p2", "p1", "p0")
         assert selection.relevance == selection.scores[:k]
         assert selection.tokens == sum((5, 4, 3, 2, 1)[:k])
         assert selection.fallback
-    assert recut(cuts.fixed(3)).stop_reason == "fixed k = 3"
+    assert recut(3).stop_reason == "fixed k = 3"
 
 
 def test_recut_keeps_within_the_budget() -> None:
-    selection = recut(cuts.fixed(5), budget=9)
+    selection = recut(5, budget=9)
     assert (selection.ids, selection.tokens, selection.stop_reason) == (("p4", "p3"), 9, "evidence budget of 9 tokens")
-    assert recut(cuts.fixed(1), budget=9).ids == ("p4",)
-    assert recut(cuts.fixed(5), budget=4).ids == ()
-    assert recut(cuts.fixed(5), given=[]).ids == ()
+    assert recut(1, budget=9).ids == ("p4",)
+    assert recut(5, budget=4).ids == ()
+    assert recut(5, given=[]).ids == ()

@@ -43,9 +43,10 @@ def test_squad_as_the_hub_has_it_says_impossible_by_having_no_answer() -> None:
 
 
 def test_squad_without_labels_is_unknown() -> None:
-    question = one(squad2.read, {"id": "1", "title": "Arn", "context": TEXT, "question": "When?"})
-    assert question.answerable is None
-    assert question.gold is None
+    for labels in ({}, {"answers": None, "is_impossible": None}):
+        question = one(squad2.read, {"id": "1", "title": "Arn", "context": TEXT, "question": "When?", **labels})
+        assert question.answerable is None
+        assert question.gold is None
 
 
 def test_squad_official_with_and_without_is_impossible() -> None:
@@ -94,8 +95,12 @@ def test_clapnq_without_an_answer() -> None:
     question = clap({"answer": "", "selected_sentences": []})
     assert question.answerable is False
     assert question.gold == frozenset()
-    assert clap().answerable is None
-    assert clap().gold is None
+
+
+def test_clapnq_without_labels_is_unknown() -> None:
+    for question in (clap(), clap({"answer": None, "selected_sentences": None}), clap({})):
+        assert question.answerable is None
+        assert question.gold is None
 
 
 # ---- MTRAG ----

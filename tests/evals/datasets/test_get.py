@@ -184,6 +184,7 @@ def test_the_content_digest() -> None:
         replace(question, passages=question.passages[:1]),
         replace(question, passages=(replace(question.passages[0], gold=None), question.passages[1])),
         replace(question, gold_titles=("T",)),
+        replace(question, gold_sources=("0f",)),
     ]
     assert {content_digest([each]) for each in same} == {content_digest([question])}
     assert len({content_digest([each]) for each in (question, *other)}) == 1 + len(other)

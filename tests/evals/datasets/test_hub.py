@@ -175,6 +175,7 @@ def test_multihop_rag_is_an_open_set(make: Make) -> None:
     corpus = [{"title": title, **about, "body": f"{title} news"} for title in ("Port", "Mill")]
     dataset = make("multihop-rag", rows, corpus=corpus)
     assert dataset.questions[0].gold_titles == ("Port", "Mill")
+    assert dataset.questions[0].gold == {passage.source for passage in dataset.pool}
     assert [question.answerable for question in dataset.questions] == [True, False]
     assert dataset.questions[1].answers == ()
     assert [(passage.title, passage.text) for passage in dataset.pool] == [("Port", "Port news"), ("Mill", "Mill news")]

@@ -1,4 +1,4 @@
-"""`load`: every form by its keys, folders, names, faults with their place, and what limit and split may not change."""
+"""`load`: every form by its keys, folders, names, faults with their place, and what labels and split may not change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passel.evals.datasets import hub, is_val, load
-from passel.evals.question import pool_of
+from passel.evals.question import DataPassage, pool_of
 from passel.tools.errors import UsageError
 
 ARN = {"title": "Arn", "text": "Arn is a port. Its ferry sails at nine."}
@@ -80,6 +80,13 @@ MUSIQUE = {
 }
 NQ_OPEN = {"question": "where does the ferry sail", "answer": ["Arn", "the port of Arn"]}
 MULTIHOP_RAG = {"query": "Who wrote both?", "answer": "Ilse", "question_type": "inference_query", "evidence_list": [{"title": "Sedge", "fact": "…"}]}
+TRIVIA_QA = {
+    "question": "Which port has a ferry?",
+    "question_id": "tc_1",
+    "entity_pages": {"title": ["Arn"], "wiki_context": [ARN["text"]]},
+    "search_results": [{"title": "Sedge", "search_context": SEDGE["text"]}],
+    "answer": {"value": "Arn", "aliases": ["Arn", "the port of Arn"]},
+}
 BEIR_QUERY = {"_id": "q9", "text": "ferry times"}
 FORMS = {
     "multihop": MULTIHOP,
@@ -91,9 +98,15 @@ FORMS = {
     "hotpot": HOTPOT,
     "musique": MUSIQUE,
     "nq_open": NQ_OPEN,
+    "trivia_qa": TRIVIA_QA,
     "multihop-rag": MULTIHOP_RAG,
     "beir queries": BEIR_QUERY,
 }
+
+LABELS = frozenset(
+    "answer answers answer_aliases answerable is_impossible is_supporting supporting_facts hasanswer isgold output targets answerability "
+    "evidence_list question_type type gold_titles".split()
+)
 
 Write = Callable[..., Path]
 
@@ -128,18 +141,59 @@ def test_a_list_and_a_pretty_object_are_read_as_lines_are(tmp_path: Path, form: 
         assert load(path).questions[0].question
 
 
-def test_limit_and_split_cut_the_questions_and_never_the_pool(write: Write) -> None:
+def _unlabelled(value: Any, gone: bool) -> Any:
+    """Without its labels: their keys gone, or null for each."""
+    if isinstance(value, list):
+        return [_unlabelled(each, gone) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: None if key in LABELS else _unlabelled(each, gone) for key, each in value.items() if not (gone and key in LABELS)}
+
+
+@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("form", FORMS)
+def test_without_labels_it_is_the_same_question_and_nothing_is_known(write: Write, form: str, gone: bool) -> None:
+    labelled = load(write(FORMS[form])).questions
+    questions = load(write(_unlabelled(FORMS[form], gone))).questions
+    for question, other in zip(questions, labelled, strict=True):
+        assert (question.id, question.question, question.history) == (other.id, other.question, other.history)
+        assert [(passage.title, passage.text) for passage in question.passages] == [(passage.title, passage.text) for passage in other.passages]
+        assert (question.answers, question.answerable, question.gold, question.gold_titles) == ((), None, None, ())
+        assert all(passage.gold is None for passage in question.passages)
+
+
+def test_hotpotqas_test_set_keeps_its_passages(write: Write) -> None:
+    """Its official form: `_id`, `question`, `context`."""
+    question = load(write({key: HOTPOT[key] for key in ("_id", "question", "context")})).questions[0]
+    assert [(passage.title, passage.text) for passage in question.passages] == [
+        ("Arn", "Arn is a port. Its ferry sails."),
+        ("Sedge", "Sedge has a mill."),
+    ]
+
+
+def test_the_first_record_of_a_file_may_be_the_one_without_labels(write: Write) -> None:
+    for form, other in ((NQ_OPEN, "where does the mill stand"), (MULTIHOP_RAG, "Who else?"), (MULTIHOP, "What else?")):
+        key = "query" if "query" in form else "question"
+        first = _unlabelled(form | {key: other, "id": "first"}, gone=False)
+        assert [bool(question.answers) for question in load(write(first, form)).questions] == [False, True]
+
+
+def test_other_sets_with_a_query_are_not_taken_for_multihop_rag(write: Write) -> None:
+    with pytest.raises(UsageError, match="no known form"):
+        load(write({"query": "Which port?", "query_id": 3, "answers": ["Arn"], "passages": [ARN]}))
+
+
+def test_a_split_cuts_the_questions_and_never_the_pool(write: Write) -> None:
     records = [{**MULTIHOP, "id": f"q{n}", "passages": [{"title": f"T{n}", "text": "words"}]} for n in range(60)]
     path = write(*records)
     whole = load(path)
-    assert [question.id for question in load(path, limit=3).questions] == ["q0", "q1", "q2"]
     val, train = load(path, split="val"), load(path, split="train")
     assert [question.id for question in val.questions] == [record["id"] for record in records if is_val(record["id"])]
     assert sorted(val.questions + train.questions, key=lambda question: question.id) == sorted(whole.questions, key=lambda question: question.id)
     assert val.questions
-    assert load(path, limit=3).pool == val.pool == whole.pool
+    assert train.pool == val.pool == whole.pool
     assert len(whole.pool) == 60
-    assert load(path, limit=3).sha256 == whole.sha256
+    assert val.sha256 == whole.sha256
 
 
 def test_a_folder_with_corpus_and_queries_is_an_open_set(write: Write) -> None:
@@ -150,10 +204,37 @@ def test_a_folder_with_corpus_and_queries_is_an_open_set(write: Write) -> None:
     assert [passage.title for passage in dataset.pool] == ["Arn", "Sedge"]
     assert dataset.questions[0].gold_titles == ("Arn",)
     assert dataset.questions[0].answerable is True
-    assert dataset.questions[0].gold is None
+    assert dataset.questions[0].gold == {dataset.pool[0].source}
+    assert not dataset.questions[0].by_title
     alone = load(queries)
     assert alone.pool == ()
     assert alone.questions[0].gold_titles == ("Arn",)
+    assert alone.questions[0].gold_sources == ()
+
+
+@pytest.mark.parametrize(
+    ("titles", "sources", "by_title"),
+    [
+        (["Arn", "Sedge"], (DataPassage(**ARN).source, DataPassage(**SEDGE).source), False),
+        (["Arn", "Mill"], (), True),  # two passages are called Mill
+        (["Arn", "Kell"], (), True),  # none is called Kell
+        (None, (), False),
+    ],
+)
+def test_titles_become_sources_where_each_is_one_passage_of_the_corpus(
+    write: Write, titles: list[str] | None, sources: tuple[str, ...], by_title: bool
+) -> None:
+    write(ARN, SEDGE, MILL, MILL | {"text": "Another mill."}, SEDGE, name="open/corpus.jsonl")
+    folder = write({"id": "a", "question": "Which port?", "gold_titles": titles}, name="open/queries.jsonl").parent
+    question = load(folder).questions[0]
+    assert (question.gold_titles, question.gold_sources, question.by_title) == (tuple(titles or ()), sources, by_title)
+
+
+def test_a_question_of_an_open_set_with_passages_of_its_own_is_left_as_it_is(write: Write) -> None:
+    write(ARN, name="open/corpus.jsonl")
+    folder = write(MULTIHOP | {"gold_titles": ["Arn"]}, name="open/queries.jsonl").parent
+    question = load(folder).questions[0]
+    assert (question.gold_sources, question.by_title) == ((), False)
 
 
 def test_a_beir_folder_is_an_open_set_too(write: Write) -> None:
@@ -162,8 +243,22 @@ def test_a_beir_folder_is_an_open_set_too(write: Write) -> None:
     (folder / "qrels").mkdir()
     (folder / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\nq2\td3\t1\n")
     dataset = load(folder)
-    assert [(question.id, question.gold_titles) for question in dataset.questions] == [("q1", ("Arn",)), ("q2", ())]
-    assert len(dataset.pool) == 3
+    arn, _, untitled = dataset.pool
+    assert [(question.id, question.gold) for question in dataset.questions] == [("q1", {arn.source}), ("q2", {untitled.source})]
+    assert not any(question.gold_titles or question.by_title for question in dataset.questions)
+
+
+def test_beirs_evidence_is_documents_and_not_titles(write: Write) -> None:
+    documents = [{"_id": "d1", **ARN}, {"_id": "d2", "title": "Arn", "text": "A name."}, {"_id": "d3", "text": "a"}, {"_id": "d4", "text": "b"}]
+    folder = write(*documents, name="b/corpus.jsonl").parent
+    write(*({"_id": f"q{n}", "text": "port"} for n in range(5)), name="b/queries.jsonl")
+    judged = ["q0\td2\t1", "q1\td3\t1\nq1\td4\t2", "q2\tgone\t1", "q3\tgone\t1\nq3\td1\t1", "q4\td1\t0"]
+    (folder / "qrels").mkdir()
+    (folder / "qrels" / "test.tsv").write_text("\n".join(judged))
+    dataset = load(folder)
+    assert [(passage.title, passage.text) for passage in dataset.pool] == [(each.get("title", ""), each["text"]) for each in documents]
+    first, second, third, fourth = (passage.source for passage in dataset.pool)
+    assert [question.gold for question in dataset.questions] == [{second}, {third, fourth}, None, {first}, None]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +312,7 @@ def test_names_of_official_sets_go_to_the_hub(monkeypatch: pytest.MonkeyPatch, w
     asked = []
     dataset = load(write(MULTIHOP))
     monkeypatch.setattr(hub, "load", lambda spec: asked.append(spec) or dataset)
-    assert load("hotpotqa:train", limit=1).questions == dataset.questions
+    assert load("hotpotqa:train").questions == dataset.questions
     assert asked == ["hotpotqa:train"]
 
 

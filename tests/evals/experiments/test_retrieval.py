@@ -20,7 +20,7 @@ from passel.evals.setup import prepare
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
+pytestmark = pytest.mark.usefixtures("quick")
 
 LABELLED = {"fused": "dense + lexical, fused (RRF)", "dense": "dense", "lexical": "lexical", "": "with linking (ours)"}
 
@@ -39,7 +39,7 @@ def figures(ranked: Sequence[Any], gold: set[Any]) -> dict[str, float]:
     found = {f"all_gold@{k}": float(sum(rank <= k for rank in ranks) == len(gold)) for k in DEPTHS}
     found |= {f"recall@{k}": sum(rank <= k for rank in ranks) / len(gold) for k in DEPTHS}
     ideal = sum(1 / log2(1 + rank) for rank in range(1, len(gold) + 1))
-    return found | {"ndcg@10": sum(1 / log2(1 + rank) for rank in ranks if rank <= 10) / ideal, "candidates": float(len(ranked))}
+    return found | {"nDCG@10": sum(1 / log2(1 + rank) for rank in ranks if rank <= 10) / ideal, "candidates": float(len(ranked))}
 
 
 @pytest.mark.parametrize("setting", ["distractor", "pool"])
@@ -58,7 +58,7 @@ def test_the_figures_by_hand(invented: Any, measure: Callable[..., Any], setting
         theirs = [
             figures(line["lists"][name], {key(passage) for passage in gold_of(row)}) for line, row in zip(run.lines, invented.rows, strict=True)
         ]
-        for figure, heading in (("recall@10", "recall@10"), ("all_gold@5", "all gold@5"), ("ndcg@10", "nDCG@10"), ("all_gold@50", "all gold@50")):
+        for figure, heading in (("recall@10", "recall@10"), ("all_gold@5", "all gold@5"), ("nDCG@10", "nDCG@10"), ("all_gold@50", "all gold@50")):
             assert channels[LABELLED[name]][heading].value == pytest.approx(mean(one[figure] for one in theirs)), (name, figure)
     assert channels[LABELLED[""]]["all gold@10"] == run.result.metrics["all_gold@10"]
 
@@ -111,7 +111,7 @@ def test_unlabelled_questions_are_asked_counted_and_not_scored(invented: Any, me
     mixed = measure("retrieval", invented.write("mixed", [*rows, blind]))
     assert mixed.result.counts == {"questions": 8, "scored": 7, "unlabelled": 1, "failed": 0}
     scored = [figures([(c["title"], c["text"]) for c in line["candidates"]], gold_of(row)) for line, row in zip(mixed.lines, rows, strict=False)]
-    assert mixed.result.metrics["ndcg@10"].value == pytest.approx(mean(one["ndcg@10"] for one in scored))
+    assert mixed.result.metrics["nDCG@10"].value == pytest.approx(mean(one["nDCG@10"] for one in scored))
 
 
 def test_a_failure_counts_as_nothing_found(invented: Any, measure: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ from passel.evals.experiments import selection
 from passel.evals.result import Estimate, Row, Table
 from passel.tools.encoder import Encoder
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
+pytestmark = pytest.mark.usefixtures("quick")
 
 RULES = "fixed,threshold,gap,knee,tokens,oracle,oracle_set,fixed:2"
 COMPARED = {"distractor": None, "pool": RULES}
@@ -66,7 +66,7 @@ def test_the_figures_by_hand(invented: Any, measure: Callable[..., Any], setting
     there = [gold_of(row).intersection(pairs(line["candidates"])) for line, row in zip(run.lines, invented.rows, strict=True)]
     in_all = [len(found) / len(gold_of(row)) for found, row in zip(there, invented.rows, strict=True)]
     assert run.result.metrics["gold_in_candidates"].value == pytest.approx(mean(in_all))
-    assert run.result.counts == {"questions": 24, "scored": 24, "failed": 0, "empty": 0}
+    assert run.result.counts == {"questions": 24, "scored": 24, "unlabelled": 0, "failed": 0, "malformed": 0, "empty": 0}
     json.dumps(run.result.to_json(), allow_nan=False)
 
 
@@ -126,7 +126,7 @@ def test_variants_are_the_same_questions_and_their_differences_are_paired(invent
     for name in ("fixed at our tokens", "threshold at our tokens", "tokens at our tokens"):
         row = next(row for row in table.rows if row.label == name)
         assert abs(value(row, table, "tokens")) <= max(max(line["tokens"]) for line in run.lines)
-    assert [line["variant"] for line in run.lines] == [""] * 24  # ours is ours, with or without others
+    assert [line["variant"] for line in run.lines] == ["selector"] * 24  # ours is ours, with or without others
     assert run.result.metrics == selection.summarize(run.setup, run.lines)[0].metrics
 
 
@@ -145,7 +145,7 @@ def test_lines_are_in_the_published_form_and_passages_unchanged(
         assert line["scores"] == sorted(line["scores"], reverse=True)
         assert all(0 <= score <= 1 for score in line["scores"])
         assert line["usage"]["evidence_tokens"] == sum(n for n, pair in zip(line["tokens"], listed, strict=True) if pair in chosen)
-    assert {(line["dataset"], line["variant"], line["gold_answerable"]) for line in run.lines} == {("invented/dev", "", True)}
+    assert {(line["dataset"], line["variant"], line["gold_answerable"]) for line in run.lines} == {("invented/dev", "selector", True)}
 
 
 @pytest.mark.parametrize("labels", ["unlabelled", "permuted"])
@@ -161,12 +161,12 @@ def test_unlabelled_questions_are_asked_and_not_scored(invented: Any, measure: C
     blind = json.loads(invented.unlabelled.read_text().splitlines()[0])
     rows = invented.rows[1:8]
     mixed = measure("selection", invented.write("mixed", [*rows, blind]), compare="fixed:2")
-    assert mixed.result.counts == {"questions": 8, "scored": 7, "failed": 0, "empty": 0}
+    assert mixed.result.counts == {"questions": 8, "scored": 7, "unlabelled": 1, "failed": 0, "malformed": 0, "empty": 0}
     assert len(mixed.variants["fixed:2"]) == 8
     found = [scores(pairs(line["selected"]), gold_of(row)) for line, row in zip(mixed.lines, rows, strict=False)]
     assert mixed.result.metrics["support_f1"].value == pytest.approx(mean(one["support_f1"] for one in found))
     none = measure("selection", invented.unlabelled, compare="fixed")
-    assert none.result.counts == {"questions": 24, "scored": 0, "failed": 0, "empty": 0}
+    assert none.result.counts == {"questions": 24, "scored": 0, "unlabelled": 24, "failed": 0, "malformed": 0, "empty": 0}
     assert (none.result.metrics, none.result.tables) == ({}, [])
     assert none.result.notes
     json.dumps(none.result.to_json(), allow_nan=False)
@@ -176,7 +176,7 @@ def test_a_failing_question_counts_as_wrong(invented: Any, measure: Callable[...
     rows = invented.rows[:8]
     failing = frozenset(row["id"] for row in rows[2:4])
     run = measure("selection", invented.dev, limit=8, compare="fixed:2", failing=failing)
-    assert run.result.counts == {"questions": 8, "scored": 8, "failed": 2, "empty": 0}
+    assert run.result.counts == {"questions": 8, "scored": 8, "unlabelled": 0, "failed": 2, "malformed": 0, "empty": 0}
     found = [scores(pairs(line["selected"]), gold_of(row)) for line, row in zip(run.lines, rows, strict=True) if row["id"] not in failing]
     for name in ("support_f1", "support_recall", "all_gold"):
         assert run.result.metrics[name].value == pytest.approx(sum(one[name] for one in found) / 8)

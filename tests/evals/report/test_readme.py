@@ -52,7 +52,7 @@ def test_dropped_gold_and_the_reranker_stand_in_the_name() -> None:
     assert "| harbour/dev (reranker chains) |" in readme.markdown([reranked])
 
 
-@pytest.mark.usefixtures("few_resamples")
+@pytest.mark.usefixtures("quick")
 def test_it_is_made_of_the_kept_runs(invented: Any, measure: Callable[..., Any], tmp_path: Path) -> None:
     rows = []
     for experiment, options in (("retrieval", {"setting": "pool"}), ("qa", {"limit": 16}), ("abstain", {"drop": "one", "rate": 0.5})):
