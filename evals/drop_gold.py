@@ -94,10 +94,12 @@ def _poorer(
 
 def _hidden(question: Question, gold: frozenset[str]) -> Question:
     """Without these passages, in its list and in every search."""
+    hidden = (source for source in question.gold_sources if source in gold)
     return replace(
         question,
         passages=tuple(passage for passage in question.passages if passage.source not in gold),
-        without=(*question.without, *(passage.source for passage in question.passages if passage.source in gold)),
+        gold_sources=tuple(source for source in question.gold_sources if source not in gold),
+        without=(*question.without, *(passage.source for passage in question.passages if passage.source in gold), *hidden),
     )
 
 

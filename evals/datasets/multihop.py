@@ -10,8 +10,7 @@ the same, which leaves it open. Their flags say which evidence is there: a part 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...tools.answers import YES_NO, contains_answer, normalised
@@ -32,21 +31,19 @@ def read_corpus(records: Sequence[Record]) -> tuple[DataPassage, ...]:
 def over(questions: Sequence[Question], corpus: Sequence[DataPassage]) -> tuple[Question, ...]:
     """The questions with their evidence found in their own corpus (each passage once).
 
-    Where each gold title is that of exactly one passage, the evidence is known by source; else `by_title`: no passage can be told from its namesakes.
+    Where no title is there twice, the evidence is known by source, that which the corpus lacks by one that nothing has; else all are `by_title`.
+    So it hangs on the corpus alone, and on no question's labels, whether its predictions speak of sources or of titles.
     """
-    titled = defaultdict(list)
-    for passage in corpus:
-        titled[passage.title].append(passage.source)
-    return tuple(_placed(question, [titled.get(title, []) for title in question.gold_titles]) for question in questions)
+    sources = {passage.title: passage.source for passage in corpus}
+    repeated = len(sources) < len(corpus)
+    return tuple(question if question.passages else _placed(question, sources, by_title=repeated) for question in questions)
 
 
-def _placed(question: Question, sources: Sequence[Sequence[str]]) -> Question:
-    """sources: of each gold title."""
-    if question.passages or not sources:
-        return question
-    if all(len(each) == 1 for each in sources):
-        return replace(question, gold_sources=tuple(each[0] for each in sources))
-    return replace(question, by_title=True)
+def _placed(question: Question, sources: Mapping[str, str], *, by_title: bool) -> Question:
+    """sources: by title."""
+    if by_title:
+        return replace(question, by_title=True)
+    return replace(question, gold_sources=tuple(sources.get(title) or DataPassage(title, "").source for title in question.gold_titles))
 
 
 def _question(record: Record, id: str) -> Question:

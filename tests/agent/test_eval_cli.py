@@ -236,7 +236,8 @@ def test_killed_and_resumed_it_says_the_same_as_uninterrupted(passel: Any, inven
     assert len(set(keys)) == len(keys)
     assert keys == [(line["id"], line["variant"]) for line in lines_of(Path("whole.jsonl"))]
     before = {line["id"]: line for line in map(json.loads, begun.splitlines())}
-    assert [line for line in lines_of(predictions) if line["id"] in before and line["variant"] == "selector"] == list(before.values())  # not asked again
+    kept = [line for line in lines_of(predictions) if line["id"] in before and line["variant"] == "selector"]
+    assert kept == list(before.values())  # not asked again
 
 
 def test_an_interrupted_run_goes_on_at_its_next_question(passel: Any, invented: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +304,13 @@ def test_a_question_that_fails_is_a_line_and_counted(passel: Any, invented: Any,
     lines = lines_of(Path("p.jsonl"))
     assert [line["outcome"] == "failed" for line in lines] == [False, False, True, False]
     assert lines[2]["error"] == "RuntimeError: the anchor slipped"
+    monkeypatch.setattr(selection, "candidates", candidates)
+    assert passel("selection", invented.dev, "--limit", 4, "--json", "mended.json", "--predictions", "p.jsonl").code == 0
+    assert passel("selection", invented.dev, "--limit", 4, "--json", "whole.json").code == 0
+    assert figures(result(Path("mended.json"))) == figures(result(Path("whole.json")))  # only what failed was asked again
+    again = lines_of(Path("p.jsonl"))
+    assert [again[n] for n in (0, 1, 3)] == [lines[n] for n in (0, 1, 3)]
+    assert again[2]["outcome"] == "answered"
 
 
 def test_when_every_question_fails_the_run_has_failed(passel: Any, invented: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from passel.evals.datasets import is_val
+from passel.evals.first_stage import candidates
 from passel.evals.predictions import digest_of
 from passel.evals.setup import Setup, prepare
 from passel.tools.corpus import Corpus
@@ -139,6 +140,23 @@ def test_dropped_gold_is_counted(invented: Any, setting: Any, which: Any) -> Non
         assert len(missing) == (0 if question.answerable else len(gold) if which == "all" else 1)
         assert bool(question.without) == (question.answerable is False and setting == "pool")
         assert question.answers == tuple(rows[question.id]["answers"])
+
+
+def test_gold_of_an_open_set_is_kept_from_every_search(invented: Any) -> None:
+    folder = invented.open_set("dropped", invented.gold_titles, namesakes=False)
+    with prepare([str(folder)], setting="pool", drop="all") as setup:
+        assert setup.questions
+        for question in setup.questions:
+            titles = {candidate.passage.title for candidate in candidates(setup.corpus(question), question, "pool") if candidate.passage}
+            (gold,) = (titles for row, titles in zip(invented.rows, invented.gold_titles, strict=True) if row["id"] == question.id)
+            assert titles.isdisjoint(gold)
+            assert len(question.without) == len(gold)
+            assert (question.answerable, question.gold) == (False, frozenset())
+    one = ready(folder, setting="pool", drop="one")
+    assert {len(question.without) for question in one.questions} == {1}
+    for question in one.questions:
+        assert question.gold
+        assert question.gold.isdisjoint(question.without)
 
 
 def test_progress_is_told(invented: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

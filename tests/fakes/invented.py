@@ -129,9 +129,27 @@ class Invented:
         folder.mkdir()
         self.folder = folder
         self.rows = rows()
+        self.gold_titles = [sorted({p["title"] for p in row["passages"] if p["is_supporting"]}) for row in self.rows]
         self.dev = self.write("dev", self.rows)
         self.unlabelled = self.write("unlabelled", unlabelled(self.rows))
         self.permuted = self.write("permuted", permuted(self.rows))
+
+    def open_set(self, name: str, titles: list[list[str] | None], *, namesakes: bool) -> Path:
+        """A folder: the passages as a corpus, beside it the questions alone, their evidence known by title.
+
+        namesakes: some titles are there twice; else a gold passage, or the first, stands for its title.
+        """
+        folder = self.folder / name
+        folder.mkdir()
+        found = {(p["title"], p["text"]): p["title"] for row in self.rows for p in row["passages"]}
+        kept = {title: {"title": title, "text": text} for (title, text) in reversed(found)}
+        gold = {p["title"]: {"title": p["title"], "text": p["text"]} for row in self.rows for p in row["passages"] if p["is_supporting"]}
+        corpus = [{"title": title, "text": text} for title, text in found] if namesakes else list({**kept, **gold}.values())
+        queries = [{name: row[name] for name in ("id", "question", "answers")} for row in self.rows]
+        (folder / "corpus.jsonl").write_text("".join(json.dumps({"id": str(n), **passage}) + "\n" for n, passage in enumerate(corpus)))
+        lines = [{**query, "gold_titles": each} for query, each in zip(queries, titles, strict=True)]
+        (folder / "queries.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return folder
 
     def write(self, name: str, given: list[Row]) -> Path:
         path = self.folder / f"{name}.jsonl"

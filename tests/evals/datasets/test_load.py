@@ -213,21 +213,27 @@ def test_a_folder_with_corpus_and_queries_is_an_open_set(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("titles", "sources", "by_title"),
+    ("titles", "sources"),
     [
-        (["Arn", "Sedge"], (DataPassage(**ARN).source, DataPassage(**SEDGE).source), False),
-        (["Arn", "Mill"], (), True),  # two passages are called Mill
-        (["Arn", "Kell"], (), True),  # none is called Kell
-        (None, (), False),
+        (["Arn", "Sedge"], (DataPassage(**ARN).source, DataPassage(**SEDGE).source)),
+        (["Arn", "Kell"], (DataPassage(**ARN).source, DataPassage("Kell", "").source)),  # none is called Kell: it will be missed
+        (None, ()),
     ],
 )
-def test_titles_become_sources_where_each_is_one_passage_of_the_corpus(
-    write: Write, titles: list[str] | None, sources: tuple[str, ...], by_title: bool
-) -> None:
-    write(ARN, SEDGE, MILL, MILL | {"text": "Another mill."}, SEDGE, name="open/corpus.jsonl")
+def test_titles_become_sources_where_each_is_one_passage_of_the_corpus(write: Write, titles: list[str] | None, sources: tuple[str, ...]) -> None:
+    write(ARN, SEDGE, MILL, SEDGE, name="open/corpus.jsonl")
     folder = write({"id": "a", "question": "Which port?", "gold_titles": titles}, name="open/queries.jsonl").parent
     question = load(folder).questions[0]
-    assert (question.gold_titles, question.gold_sources, question.by_title) == (tuple(titles or ()), sources, by_title)
+    assert (question.gold_titles, question.gold_sources, question.by_title) == (tuple(titles or ()), sources, False)
+    assert question.gold == (frozenset(sources) or None)
+
+
+@pytest.mark.parametrize("titles", [["Arn", "Sedge"], ["Arn", "Mill"], None])
+def test_where_a_title_is_there_twice_all_evidence_is_known_by_title_whatever_the_labels(write: Write, titles: list[str] | None) -> None:
+    write(ARN, SEDGE, MILL, MILL | {"text": "Another mill."}, name="open/corpus.jsonl")
+    folder = write({"id": "a", "question": "Which port?", "gold_titles": titles}, name="open/queries.jsonl").parent
+    question = load(folder).questions[0]
+    assert (question.gold_titles, question.gold_sources, question.by_title) == (tuple(titles or ()), (), True)
 
 
 def test_a_question_of_an_open_set_with_passages_of_its_own_is_left_as_it_is(write: Write) -> None:

@@ -176,3 +176,32 @@ def test_evidence_known_by_title_alone(invented: Any, over_corpus: Any, predicte
     for name, labels in (("other-titles", others), ("no-titles", {})):
         theirs, _ = over_corpus(name, labels)
         assert list(map(predicted, lines)) == list(map(predicted, theirs))
+
+
+# ---- over the corpus of an open set ----
+
+
+@pytest.mark.parametrize("namesakes", [False, True])
+def test_an_open_set_by_hand_and_blind(invented: Any, measure: Callable[..., Any], predicted: Any, namesakes: bool) -> None:
+    def run(name: str, titles: list[list[str] | None]) -> Any:
+        return measure("retrieval", invented.open_set(f"{name}-{namesakes}", titles, namesakes=namesakes), "pool", limit=10)
+
+    ours = run("open", invented.gold_titles)
+    assert ours.result.counts == {"questions": 10, "scored": 10, "unlabelled": 0, "failed": 0}
+    found = []
+    for line, titles in zip(ours.lines, invented.gold_titles, strict=False):
+        listed = [passage["title"] for passage in line["candidates"]]
+        found.append(figures([title if title not in listed[:n] else "" for n, title in enumerate(listed)], set(titles)))
+    for name, estimate in ours.result.metrics.items():
+        assert estimate.value == pytest.approx(mean(one[name] for one in found)), name
+    for name, titles in (("permuted", invented.gold_titles[::-1]), ("unlabelled", [None] * len(invented.rows))):
+        assert list(map(predicted, ours.lines)) == list(map(predicted, run(name, titles).lines))
+
+
+def test_evidence_that_the_corpus_lacks_is_missed(invented: Any, measure: Callable[..., Any]) -> None:
+    titles = [[*gold, "The Lost Reel"] for gold in invented.gold_titles]
+    for namesakes in (False, True):
+        run = measure("retrieval", invented.open_set(f"lacking-{namesakes}", titles, namesakes=namesakes), "pool", limit=3)
+        assert run.result.counts["scored"] == 3
+        assert run.result.metrics["all_gold@50"].value == 0.0
+        assert 0.0 < run.result.metrics["recall@50"].value < 1.0
