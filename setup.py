@@ -5,6 +5,6 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).parent
-FLOORS = ("agent", "graphs", "rerankers", "tools")
-found = sorted(".".join(("passel", *init.parent.relative_to(ROOT).parts)) for floor in FLOORS for init in (ROOT / floor).rglob("__init__.py"))
+floors = [folder for folder in ROOT.iterdir() if (folder / "__init__.py").is_file()]  # tests, docs and build hold none
+found = sorted(".".join(("passel", *init.parent.relative_to(ROOT).parts)) for floor in floors for init in floor.rglob("__init__.py"))
 setup(packages=["passel", *found])
