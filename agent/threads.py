@@ -40,7 +40,8 @@ class Threads:
             try:
                 await connection.execute("PRAGMA busy_timeout = 10000")
                 saver = AsyncSqliteSaver(connection)
-                await saver.setup()
+                with FileLock(locks / "setup.lock", thread_local=False):  # SQLite does not wait where two processes turn one file to WAL at once
+                    await saver.setup()
             except BaseException:
                 await connection.close()
                 raise

@@ -42,5 +42,3 @@ def breakdowns(questions: Sequence[Question], values: Sequence[Mapping[str, floa
             rows.append(Row(label, tuple(cells)))
         tables.append(Table(f"By {kind}", ("questions", *columns.values()), tuple(rows)))
     return tables
-
-

@@ -19,7 +19,6 @@ from .question import Question
 Values = dict[str, float]
 
 
-
 def gold_keys(question: Question) -> frozenset[str] | None:
     """What must be found: sources of passages, or titles. None where that is unknown."""
     if question.by_title:
@@ -34,10 +33,14 @@ def key_in(question: Question, passage: Mapping[str, Any]) -> str:
 
 def gold_flags(question: Question, passages: Sequence[Mapping[str, Any]], gold: frozenset[str]) -> tuple[bool, ...]:
     """For each passage whether it is evidence; of several with one gold title the first."""
+    return first_of_each([key_in(question, passage) for passage in passages], gold)
+
+
+def first_of_each(keys: Sequence[str], gold: frozenset[str]) -> tuple[bool, ...]:
+    """For each key whether it is gold and stands there for the first time."""
     seen: set[str] = set()
     flags = []
-    for passage in passages:
-        key = key_in(question, passage)
+    for key in keys:
         flags.append(key in gold and key not in seen)
         seen.add(key)
     return tuple(flags)

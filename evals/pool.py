@@ -11,9 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..tools.corpus import Corpus, Progress
-from ..tools.document import Document
+from ..tools.document import Document, string_fault, text_fault
 from ..tools.encoder import Encoder
-from ..tools.errors import UsageError
 from ..tools.home import passel_home
 from .question import DataPassage
 
@@ -42,17 +41,13 @@ def open_pool(passages: Sequence[DataPassage], *, encoder: Encoder | None = None
     return corpus
 
 
+def readable(passage: DataPassage) -> bool:
+    """Whether it can be stored: no blank text, no characters that are none. What cannot be stored can be no candidate."""
+    return not (text_fault(passage.text) or string_fault(passage.title))
+
+
 def _documents(passages: Sequence[DataPassage]) -> list[Document]:
-    documents = []
-    for passage in passages:
-        with suppress(UsageError):
-            documents.append(Document.from_text(passage.text, source=passage.source, title=passage.title))
-    return documents
-
-
-def unreadable(passages: Sequence[DataPassage]) -> int:
-    """How many passages cannot be stored: blank texts, and characters that are none. They can be no candidates."""
-    return len(passages) - len(_documents(passages))
+    return [Document.from_text(passage.text, source=passage.source, title=passage.title) for passage in passages if readable(passage)]
 
 
 def _prune(keep: Path) -> None:

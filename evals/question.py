@@ -26,6 +26,17 @@ class DataPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of the way to the answer, in the order of the steps."""
+
+    question: str
+    """A question of its own, earlier answers filled in."""
+    answer: str
+    source: str
+    """The gold passage in which the answer stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     id: str
     question: str
@@ -40,6 +51,8 @@ class Question:
     """Evidence known by title alone (questions that are asked of an indexed corpus)."""
     gold_sources: tuple[str, ...] = ()
     """Evidence known by source in the data set's pool, for questions without passages of their own."""
+    hops: tuple[Hop, ...] = ()
+    """(): unknown. Only those whose passage is known."""
     by_title: bool = False
     """Evidence and candidates are known by title: an indexed corpus has split its documents. No label: a prediction may depend on it."""
     history: tuple[tuple[str, str], ...] = ()
@@ -61,7 +74,7 @@ class Question:
     def blind(self) -> Question:
         """Without its labels: all that a prediction may depend on."""
         passages = tuple(replace(passage, gold=None) for passage in self.passages)
-        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=(), gold_sources=())
+        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=(), gold_sources=(), hops=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ..tools.search import search
 from .datasets import load
 from .drop_gold import drop_gold
 from .first_stage import Setting, candidates, scope
-from .pool import open_pool, unreadable
+from .pool import open_pool, readable
 from .question import DataPassage, Dataset, Question
 
 _FURTHER = (200, 1_000)
@@ -41,6 +41,11 @@ class Setup:
     """and those whose gold is not known and could not be dropped."""
     unreadable: int = 0
     """Passages of the data that cannot be stored, and so are no candidates."""
+
+    @property
+    def dropping(self) -> dict[str, int]:
+        """Counts that belong to a run with dropped gold, and to no other."""
+        return {"left out": self.left_out, "without labels to drop": self.unlabelled} if "drop_gold" in self.settings else {}
 
     def corpus(self, question: Question) -> Corpus:
         return self.corpora[question.dataset]
@@ -103,7 +108,7 @@ def prepare(
             questions += chosen
         if not questions:
             raise UsageError("no question is left to ask", "Look at --limit, --split and --drop-gold.")
-        blank = 0 if opened else sum(unreadable(dataset.pool) for dataset in datasets)
+        blank = 0 if opened else sum(not readable(passage) for dataset in datasets for passage in dataset.pool)
         yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled, blank)
 
 
@@ -152,5 +157,3 @@ def _check(datasets: Sequence[Dataset], setting: Setting) -> None:
             raise UsageError(f"the questions of {dataset.name} have no passages of their own", "Use --setting pool, or --corpus C.")
         if setting == "pool" and not dataset.pool:
             raise UsageError(f"{dataset.name} has no passages to make a pool of", "Index its documents (passel index …) and use --corpus C.")
-
-

@@ -33,10 +33,11 @@ def read_rules(text: str | None, *, runnable: bool = False) -> tuple[Rule, ...]:
 
 def applied(rules: Sequence[Rule], questions: Sequence[Question], lines: Sequence[Line]) -> dict[str, Baseline]:
     """By variant, what it keeps of each line's candidates. Where the evidence is unknown, no candidate counts as gold."""
-    ranked = [ranked_of(question, line) or _unlabelled(line) for question, line in zip(questions, lines, strict=True)]
+    known = [ranked_of(question, line) for question, line in zip(questions, lines, strict=True)]
+    scored = [one for one in known if one is not None]
+    ranked = [one or _unlabelled(line) for one, line in zip(known, lines, strict=True)]
     mean_tokens = sum(line["usage"]["evidence_tokens"] for line in lines) / max(1, len(lines))
     found: dict[str, Baseline] = {}
-    scored = [one for question, line in zip(questions, lines, strict=True) if (one := ranked_of(question, line)) is not None]
     for rule in rules:
         name = rule.family if rule.parameter is None else f"{rule.family}:{rule.parameter:g}"
         found[name] = apply(choose(rule, scored), ranked)  # no parameter is chosen on questions whose evidence is unknown

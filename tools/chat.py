@@ -304,9 +304,14 @@ def describe(model: BaseChatModel) -> str:
     """"openai:gpt-x at http://127.0.0.1:8000/v1": what lines for people call the model."""
     known = model._get_ls_params()  # what LangChain gives to traces
     name = ":".join(part for part in (known.get("ls_provider"), known.get("ls_model_name")) if part)
-    fields = (getattr(model, field, None) for field in ("openai_api_base", "anthropic_api_url", "base_url"))
-    address = next((value for value in fields if isinstance(value, str)), "")
+    address = address_of(model)
     return f"{name} at {_plain_address(address)}" if address else name
+
+
+def address_of(model: BaseChatModel) -> str | None:
+    """The server that it is set up with, where it says so: each provider's class has a field of its own for it."""
+    fields = (getattr(model, field, None) for field in ("openai_api_base", "anthropic_api_url", "base_url"))
+    return next((value for value in fields if isinstance(value, str)), None)
 
 
 def _plain_address(address: str) -> str:

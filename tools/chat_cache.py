@@ -19,7 +19,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from .chat import incomplete
+from .chat import address_of, incomplete
 from .home import passel_home
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class CachedChatModel(BaseChatModel):
     @property
     def base_url(self) -> str | None:
         """Where the model is, for the lines that tell a person of its failures."""
-        fields = (getattr(self.inner, field, None) for field in ("openai_api_base", "anthropic_api_url", "base_url"))
-        return next((value for value in fields if isinstance(value, str)), None)
+        return address_of(self.inner)
 
     @property
     def _llm_type(self) -> str:

@@ -102,7 +102,7 @@ class Encoder:
         """
         places: dict[str, list[int]] = {}
         for place, text in enumerate(texts):
-            places.setdefault(_clean(text), []).append(place)
+            places.setdefault(clean(text), []).append(place)
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         with closing(self._remember(list(places), self._cache) if remember and self._cache else self._compute(list(places))) as done:
             for text, vector in done:
@@ -113,11 +113,11 @@ class Encoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special tokens, untruncated. Loads neither the weights nor torch."""
-        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast([_clean(text) for text in texts], add_special_tokens=False)]
+        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast([clean(text) for text in texts], add_special_tokens=False)]
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) of each token in characters of `text`, untruncated, without special tokens. Loads neither the weights nor torch."""
-        offsets: list[tuple[int, int]] = self._counter.encode(_clean(text), add_special_tokens=False).offsets
+        offsets: list[tuple[int, int]] = self._counter.encode(clean(text), add_special_tokens=False).offsets
         return offsets
 
     def _remember(self, texts: Sequence[str], cache: VectorCache) -> Generator[tuple[str, NDArray[np.float32]], None, None]:
@@ -217,7 +217,7 @@ class Encoder:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Lone surrogates are no text: U+FFFD stands in for each, so that offsets stay."""
     return _SURROGATE.sub("\ufffd", text)
 

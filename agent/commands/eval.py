@@ -262,6 +262,7 @@ def rerank(
 ) -> None:
     """Does a reranker bring the relevant passages up? nDCG, MAP, MRR, recall, beside the first stage."""
     from ... import __version__
+    from ...evals.datasets.records import sha256_of
     from ...evals.datasets.trec import read_qrels, read_requests
     from ...evals.experiments import rerank as experiment
     from ...evals.predictions import Predictions, digest_of
@@ -273,8 +274,8 @@ def rerank(
     rank = experiment.ranker(reranker, encoder)
     settings = {
         "experiment": "rerank",
-        "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": _sha256(file)}],
-        "qrels": {"name": qrels.name, "sha256": _sha256(qrels)},
+        "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": sha256_of(file)}],
+        "qrels": {"name": qrels.name, "sha256": sha256_of(qrels)},
         "setting": "reranking",
         "encoder": encoder.name if rank else None,
         "seed": seed,
@@ -315,12 +316,6 @@ def report(
         terminal.note(f"{write}: results written")
     else:
         terminal.say(text)
-
-
-def _sha256(file: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 class _Asking:

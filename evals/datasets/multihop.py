@@ -10,11 +10,12 @@ the same, which leaves it open. Their flags say which evidence is there: a part 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...tools.answers import YES_NO, contains_answer, normalised
-from ..question import DataPassage, Question, distinct
+from ...tools.words import content_words, covered
+from ..question import DataPassage, Hop, Question, distinct
 from .records import Record, ids_of
 
 
@@ -59,7 +60,33 @@ def _question(record: Record, id: str) -> Question:
         type=record.string("type", ""),
         passages=passages,
         gold_titles=titles,
+        hops=(*_decomposition(record, passages), *_evidences(record, passages)) if passages else (),
     )
+
+
+def _decomposition(record: Record, passages: Sequence[DataPassage]) -> Iterator[Hop]:
+    """MuSiQue's single-hop questions. Of several gold passages that hold an answer, the one that shares most words with the question."""
+    answers: list[str] = []
+    for step in record.records("decomposition"):
+        question, answer = step.string("question", ""), step.string("answer", "")
+        for number in range(len(answers), 0, -1):  # "#12" before "#1"
+            question = question.replace(f"#{number}", answers[number - 1])
+        answers.append(answer)
+        question = " ".join(question.replace(" >> ", " ").split())
+        holding = [passage for passage in passages if passage.gold and answer and contains_answer(passage.text, [answer])]
+        if question and holding:
+            words = content_words(question)
+            best = max(holding, key=lambda passage: covered(words, content_words(f"{passage.title} {passage.text}")))
+            yield Hop(question, answer, best.source)
+
+
+def _evidences(record: Record, passages: Sequence[DataPassage]) -> Iterator[Hop]:
+    """2WikiMultiHopQA's triples: the object stands in the gold passage that is titled after the subject."""
+    for triple in record.records("evidences", names=("subject", "relation", "object")):
+        subject, relation, answer = (triple.string(key, "") for key in ("subject", "relation", "object"))
+        titled = next((passage for passage in passages if passage.gold and passage.title.casefold() == subject.casefold()), None)
+        if titled and relation and answer:
+            yield Hop(f"What is the {relation} of {subject}?", answer, titled.source)
 
 
 def _answerable(record: Record, answers: Sequence[str], titles: Sequence[str], passages: Sequence[DataPassage]) -> bool | None:

@@ -138,7 +138,7 @@ def summarize(setup: Setup, lines: Sequence[Line], others: Mapping[str, Sequence
         "unlabelled": sum(one is None for one in answered),
         "malformed": sum(bool(line.get("fallback")) for line in lines),
         **{outcome.replace("_", " "): outcomes[outcome] for outcome in ("answered", "partial", "abstained", "out_of_budget", "failed")},
-        **({"left out": setup.left_out, "without labels to drop": setup.unlabelled} if "drop_gold" in setup.settings else {}),
+        **setup.dropping,
     }
     scored = [one for one in answered if one is not None]
     for name in COLUMNS:

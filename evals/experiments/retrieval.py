@@ -13,7 +13,7 @@ from ...tools.candidate import Candidate, fuse
 from ...tools.search import FOUND, LINKED, dense, lexical, link, search
 from ..breakdown import breakdowns
 from ..first_stage import scope
-from ..labels import Values, gold_keys, key_in
+from ..labels import Values, first_of_each, gold_keys, key_in
 from ..metrics.bootstrap import difference, interval
 from ..metrics.ranking import all_gold, ndcg, recall
 from ..predictions import Line, ranked_line
@@ -63,18 +63,10 @@ def values(question: Question, keys: Sequence[str]) -> Values | None:
     gold = gold_keys(question)
     if not gold:
         return None
-    seen: set[str] = set()
-    gains = []
-    for key in keys:  # of several passages with one gold title the first; the others stay candidates, at their places
-        gains.append(float(key in gold and key not in seen))
-        seen.add(key)
+    gains = [float(flag) for flag in first_of_each(keys, gold)]
     ideal = [1.0] * len(gold)
     at = {f"{name}@{k}": measure(gains, ideal, k) for k in DEPTHS for name, measure in (("recall", recall), ("all_gold", all_gold))}
     return {**at, "nDCG@10": ndcg(gains, ideal, 10), "candidates": float(len(keys))}
-
-
-def values_of_line(question: Question, line: Line) -> Values | None:
-    return values(question, [key_in(question, passage) for passage in line["candidates"]])
 
 
 def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
@@ -143,5 +135,3 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
 
 def _heading(name: str) -> str:
     return name.replace("all_gold", "all gold")
-
-

@@ -58,7 +58,7 @@ def summarize(setup: Setup, lines: Sequence[Line], compare: Sequence[baselines.R
         "failed": sum(line["outcome"] == "failed" for line in lines),
         "malformed": sum(bool(line.get("fallback")) for line in lines),
         "empty": sum(not line["selected"] and line["outcome"] != "failed" for line in lines),
-        **({"left out": setup.left_out, "without labels to drop": setup.unlabelled} if "drop_gold" in setup.settings else {}),
+        **setup.dropping,
     }
     add_selection(result, setup.questions, lines)
     others = variant_lines(compare, setup.questions, lines)

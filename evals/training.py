@@ -1,0 +1,102 @@
+"""From data sets to what trainers take: reading examples for the pair model (rerankers/reader/examples.py).
+
+Negatives come from our own search: what it finds in the question's own list and in the pool of its file, hardest first. Linked candidates carry the
+sentence that names them. Only `train` questions are used; which those are, split.py says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
+from ..tools.answers import YES_NO, contains_answer, normalised
+from ..tools.corpus import Corpus
+from ..tools.pair_text import Reading, readings_of
+from .first_stage import candidates
+from .question import Question
+
+NEGATIVES = 40
+"""Kept of each setting's candidates."""
+_SAME = re.compile(r"\bsame\b", re.IGNORECASE)
+
+
+def reading_examples(question: Question, corpus: Corpus) -> Iterator[ReadingExample]:
+    """The question itself, and each of its hops as a question of its own. `corpus` holds the pool of its file.
+
+    Nothing for a question whose evidence is unknown, or that is unanswerable without saying which passages were meant.
+    """
+    gold = question.gold
+    if gold is None or (not gold and not question.passages):
+        return
+    settings = ("distractor", "pool") if len(question.passages) > 1 else ("pool",)
+    found: dict[str, Reading] = {}
+    ranks: dict[str, int] = {}
+    for setting in settings:
+        listed = candidates(corpus, question, setting)  # type: ignore[arg-type]
+        for rank, (candidate, reading) in enumerate(zip(listed, readings_of(listed), strict=True)):
+            assert candidate.passage is not None
+            source = candidate.passage.source
+            known = found.get(source)
+            if known is None or (reading.naming and not known.naming):
+                found[source] = reading
+            ranks[source] = min(rank, ranks.get(source, rank))
+    own = {passage.source: passage for passage in question.passages}
+    for source, passage in own.items():
+        found.setdefault(source, Reading(passage.title, passage.text))
+    single = len(question.passages) == 1
+    negatives = [
+        source
+        for source in sorted(ranks, key=lambda source: ranks[source])
+        if source not in gold and not (single and source not in own and contains_answer(found[source].text, question.answers))
+    ][: NEGATIVES * len(settings)]
+    if single and not gold:
+        negatives = list(dict.fromkeys([*own, *negatives]))  # the paragraph of an unanswerable question first: the hardest of all
+    yield _whole(question, found, sorted(gold), negatives)
+    yield from _hops(question, found)
+
+
+def _whole(question: Question, found: dict[str, Reading], gold: Sequence[str], negatives: Sequence[str]) -> ReadingExample:
+    attributes = _attributes(question)
+    forms = {normalised(answer) for answer in question.answers}
+    verdict = bool(forms & YES_NO)
+    asked = normalised(question.question)
+    chosen = verdict or (bool(forms) and any(form and f" {form} " in f" {asked} " for form in forms))  # "…, A or B?"
+    if attributes and chosen:
+        reads, answers = "each", attributes
+    elif chosen:
+        reads, answers = "nothing", {}
+    else:
+        reads, answers = "list", dict.fromkeys(gold, question.answers)
+    passages = [LabelledPassage(found[source], True, _present(found[source], answers.get(source, ()))) for source in gold if source in found]
+    if reads == "list" and question.answers and not any(passage.answers for passage in passages):
+        reads = "nothing"  # the answer is not worded so in the text
+    passages += [LabelledPassage(found[source], False) for source in negatives]
+    yes = "yes" in forms if verdict and not _SAME.search(question.question) and not attributes else None
+    return ReadingExample(question.id, question.question, tuple(passages), reads, yes)  # type: ignore[arg-type]
+
+
+def _attributes(question: Question) -> dict[str, tuple[str, ...]]:
+    """What a comparison compares: the answers of the last hops, those whose answer no other hop asks about, by passage."""
+    if len(question.hops) < 2:
+        return {}
+    last = [hop for hop in question.hops if not any(hop.answer.casefold() in other.question.casefold() for other in question.hops)]
+    return {hop.source: (hop.answer,) for hop in last}
+
+
+def _hops(question: Question, found: dict[str, Reading]) -> Iterator[ReadingExample]:
+    sources = [passage.source for passage in question.passages]
+    for number, hop in enumerate(question.hops):
+        reading = replace(found[hop.source], naming="")
+        answers = _present(reading, (hop.answer,))
+        if answers:
+            others = [found[source] for source in sources if source != hop.source and not contains_answer(found[source].text, [hop.answer])]
+            passages = (LabelledPassage(reading, True, answers), *(LabelledPassage(replace(other, naming=""), False) for other in others))
+            yield ReadingExample(f"{question.id}#{number}", hop.question, passages, "list")
+
+
+def _present(reading: Reading, answers: Sequence[str]) -> tuple[str, ...]:
+    return tuple(answer for answer in answers if occurrences(reading.text, [answer]))
+
+

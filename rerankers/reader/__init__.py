@@ -1,0 +1,1 @@
+"""Training of the pair model: examples, losses, the trainer."""
