@@ -1,4 +1,4 @@
-"""From data sets to what trainers take: reading examples for the pair model (rerankers/reader/examples.py).
+"""From data sets to what trainers take: reading examples for the pair model, list examples for the policy (rerankers/reader, rerankers/selector).
 
 Negatives come from our own search: what it finds in the question's own list and in the pool of its file, hardest first. Linked candidates carry the
 sentence that names them. Only `train` questions are used; which those are, split.py says.
@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
+from ..rerankers.selector.examples import ListExample, read_candidates
 from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
+from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
-from .first_stage import candidates
+from .first_stage import Setting, candidates
 from .question import Question
 
 NEGATIVES = 40
@@ -100,3 +102,27 @@ def _present(reading: Reading, answers: Sequence[str]) -> tuple[str, ...]:
     return tuple(answer for answer in answers if occurrences(reading.text, [answer]))
 
 
+
+
+def list_example(question: Question, corpus: Corpus, setting: Setting, model: PairModel) -> ListExample | None:
+    """One list as the policy meets it at answering: the same search, the same readings. None where the evidence is unknown."""
+    if question.gold is None:
+        return None
+    found = [candidate for candidate in candidates(corpus, question, setting) if candidate.passage is not None]
+    sources = [candidate.passage.source for candidate in found if candidate.passage is not None]
+    tokens = corpus.encoder.count_tokens([candidate.passage.text for candidate in found if candidate.passage is not None])
+    hops = list(dict.fromkeys(hop.source for hop in question.hops))
+    ordered = set(hops) == question.gold
+    wanted = hops if ordered else sorted(question.gold)
+    gold = tuple(sources.index(source) for source in wanted if source in sources)
+    dropped = question.answerable is False
+    return ListExample(
+        question.id,
+        question.question,
+        read_candidates(model, question.question, found, tokens),
+        () if dropped else gold,
+        0 if dropped else len(question.gold),
+        ordered,
+        () if dropped else question.answers,
+        group=f"{question.dataset} {setting}{' dropped' if dropped else ''}",
+    )

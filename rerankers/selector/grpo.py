@@ -1,0 +1,281 @@
+"""Stage 2, GRPO: the policy learns from what its selections earn.
+
+For each list G selections are sampled; a selection's advantage is its reward less the mean of the others' (leave-one-out), not divided by the group's
+standard deviation, which would cancel any normalisation of the reward. The probability ratio is clipped, the KL divergence to the imitation policy is
+computed exactly at every step of every sampled list (the choices can be enumerated, no estimator is needed), groups without variance are dropped.
+Alarms (alarms.py) watch for collapse; on one, training goes back to the best checkpoint with half the learning rate.
+
+Source: Shao et al., "DeepSeekMath" (arXiv 2402.03300), section 4.1, for GRPO; Kool, van Hoof and Welling, "Buy 4 REINFORCE Samples, Get a Baseline for
+Free!" (ICLR workshop 2019), for leave-one-out; Liu et al., "Understanding R1-Zero-Like Training" (arXiv 2503.20783), against dividing by the deviation.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from ...tools.reader import find_answer
+from . import rewards
+from .alarms import Watch, alarm
+from .examples import ListExample
+from .measure import select_all
+from .network import ListNetwork, Lists
+from .policy import Picks, decode, made, step_log_probs, taken
+
+Generate = Callable[[ListExample, tuple[int, ...]], str | None]
+"""What the generator says of these passages in this order; None: that it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpoConfig:
+    steps: int = 240
+    lists: int = 64
+    """Of a step."""
+    samples: int = 12
+    """Of each list."""
+    inner: int = 2
+    """Updates on the same samples."""
+    learning_rate: float = 1e-4
+    clip: float = 0.2
+    kl: float = 0.02
+    entropy: float = 0.0
+    budget: int = 2000
+    reward: rewards.Reward = field(default_factory=rewards.Reward)
+    answers_only: bool = False
+    """No label of a passage is used: answer F1 stands in the place of evidence recall in the saving."""
+    fixed_k: int = 2
+    """The one global fixed k whose reward is the baseline of every list, and its tokens that of the saving; chosen on `val`."""
+    every: int = 20
+    """Steps between two measurements on `val`."""
+    seed: int = 0
+
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+
+def extracted(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+    """The embedded generator's answer: of the extractive reader. Its order earns nothing, since the best span is a maximum over the passages."""
+    found = find_answer(example.question, example.read.passages, chosen)
+    return found.text if found else None
+
+
+class Rewards:
+    """The reward of selections of a fixed set of examples. A generator is asked once for the same passages in the same order."""
+
+    def __init__(self, config: GrpoConfig, generate: Generate = extracted) -> None:
+        self.config, self._generate = config, generate
+        self._said: dict[tuple[str, str, tuple[int, ...]], str | None] = {}
+        self._base: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def terms(self, example: ListExample, chosen: Sequence[int], baseline_tokens: int) -> dict[str, float]:
+        tokens = int(example.read.input.tokens[list(chosen)].sum())
+        if not example.gold and not self.config.answers_only:
+            return {"empty": float(not chosen)}
+        answered = rewards.answer(self._say(example, tuple(chosen)), example.answers)
+        if self.config.answers_only:
+            return {"answer": answered, "evidence": 0.0, "order": 0.0, "saving": rewards.saving(tokens, baseline_tokens, answered)}
+        recall = len(set(chosen) & set(example.gold)) / len(example.gold)
+        return {
+            "answer": answered,
+            "evidence": rewards.evidence(chosen, example.gold, example.gold_in_all),
+            "order": rewards.order(chosen, example.gold, ordered=example.ordered),
+            "saving": rewards.saving(tokens, baseline_tokens, recall),
+        }
+
+    def total(self, terms: Mapping[str, float]) -> float:
+        return terms["empty"] if "empty" in terms else self.config.reward.total(dict(terms))
+
+    def baseline(self, example: ListExample, order: Sequence[int]) -> tuple[int, float]:
+        """(tokens, reward) of the first `fixed_k` of the starting policy's own order."""
+        key = (example.group, example.id)
+        if key not in self._base:
+            first = list(order[: self.config.fixed_k])
+            tokens = int(example.read.input.tokens[first].sum())
+            self._base[key] = (tokens, self.total(self.terms(example, first, tokens)))
+        return self._base[key]
+
+    def of(self, example: ListExample, chosen: Sequence[int], order: Sequence[int]) -> tuple[float, dict[str, float]]:
+        """The reward over the room that the baseline leaves above itself, and the bare terms."""
+        tokens, base = self.baseline(example, order)
+        terms = self.terms(example, chosen, tokens)
+        return self.total(terms) / max(_LEAST_ROOM, 1.0 - base), terms
+
+    def _say(self, example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        if not chosen:
+            return None
+        key = (example.group, example.id, tuple(sorted(chosen)) if self._generate is extracted else chosen)
+        if key not in self._said:
+            self._said[key] = self._generate(example, key[2])
+        return self._said[key]
+
+
+_LEAST_ROOM = 0.25
+"""A list on which the baseline is nearly perfect must not outweigh all others."""
+
+
+def grpo(
+    start: ListNetwork,
+    train: Sequence[ListExample],
+    val: Sequence[ListExample],
+    config: GrpoConfig,
+    *,
+    generate: Generate = extracted,
+    progress: Progress | None = None,
+) -> tuple[ListNetwork, list[dict[str, float]]]:
+    """The network that is best on `val` by full reward (the start included) and has not collapsed there, and the figures of every measurement."""
+    torch.manual_seed(config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    random = Random(config.seed)
+    earned = Rewards(config, generate)
+    orders = {
+        (one.group, one.id): order
+        for examples in (train, val)
+        for one, order in zip(examples, select_all(start, examples, budget=config.budget, go_on=True), strict=True)
+    }
+    reference = copy.deepcopy(start).eval()
+    network = copy.deepcopy(start).eval().requires_grad_()  # no dropout: old and new probabilities must differ by the update alone
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    first = _measured(network, val, earned, orders, config)
+    best, best_figures, curve = copy.deepcopy(network), first, [{"step": 0.0, **first}]
+    watch, at_start = None, Watch(first["val length"], 0.0)
+    for step in range(1, config.steps + 1):
+        batch = random.choices(train, weights=[one.weight for one in train], k=config.lists)
+        figures = _step(network, reference, optimizer, batch, earned, orders, config, generator)
+        watch = watch or Watch.begin(figures)
+        if told := alarm(watch, figures):
+            network.load_state_dict(best.state_dict())
+            for group in optimizer.param_groups:
+                group["lr"] /= 2
+            optimizer.state.clear()
+            curve.append({"step": float(step), "alarm": 1.0, **figures})
+            if progress:
+                progress(step, config.steps, {"alarm": 1.0, told: 1.0})
+            continue
+        if step % config.every == 0 or step == config.steps:
+            measured = _measured(network, val, earned, orders, config)
+            curve.append({"step": float(step), **figures, **measured})
+            if measured["val reward"] > best_figures["val reward"] and not _collapsed(at_start, measured):
+                best, best_figures = copy.deepcopy(network), measured
+            if progress:
+                progress(step, config.steps, curve[-1])
+    return best.eval(), curve
+
+
+def _step(
+    network: ListNetwork,
+    reference: ListNetwork,
+    optimizer: torch.optim.Optimizer,
+    batch: Sequence[ListExample],
+    earned: Rewards,
+    orders: Mapping[tuple[str, str], Sequence[int]],
+    config: GrpoConfig,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    lists = Lists.of([one.read.input for one in batch])
+    rows = torch.arange(len(batch)).repeat_interleave(config.samples)
+    budgets = torch.full((len(rows),), config.budget)
+    with torch.no_grad():
+        encoded = network.encode(lists)
+        picks = decode(network, encoded[rows], budgets, sample=True, generator=generator)
+    scored = [earned.of(batch[row], chosen, orders[batch[row].group, batch[row].id]) for row, chosen in zip(rows.tolist(), picks.tolist(), strict=True)]
+    reward = torch.tensor([value for value, _ in scored]).view(len(batch), config.samples)
+    advantage = leave_one_out(reward)
+    varied = (reward.std(1) > 1e-6).repeat_interleave(config.samples)
+    keep = varied.nonzero().squeeze(1)
+    figures = _figures(picks, scored, rows, batch, varied)
+    if not len(keep):
+        return {**figures, "kl": 0.0, "entropy": 0.0}
+    rows, budgets, advantage = rows[keep], budgets[keep], advantage.flatten()[keep]
+    picks = Picks(picks.places[keep], picks.counts[keep])
+    with torch.no_grad():
+        fixed = step_log_probs(reference, reference.encode(lists)[rows], picks, budgets)
+        old = None
+    for _ in range(config.inner):
+        steps = step_log_probs(network, network.encode(lists)[rows], picks, budgets)
+        log_prob = taken(steps, picks).sum(1)
+        old = log_prob.detach() if old is None else old
+        ratio = (log_prob - old).exp()
+        gain = torch.minimum(ratio * advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * advantage)
+        kl, entropy = exact_kl(steps, fixed, picks), mean_entropy(steps, picks)
+        loss = -gain.mean() + config.kl * kl - config.entropy * entropy
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+    return {**figures, "kl": float(kl.detach()), "entropy": float(entropy.detach())}
+
+
+def leave_one_out(reward: Tensor) -> Tensor:
+    """[lists, samples]: each sample's reward less the mean of its group's others."""
+    samples = reward.shape[1]
+    return (reward - reward.mean(1, keepdim=True)) * samples / (samples - 1)
+
+
+def exact_kl(steps: Tensor, reference: Tensor, picks: Picks) -> Tensor:
+    """KL(policy ‖ reference), summed over the steps of each list, mean over the lists. Both [lists, steps, n + 1] log-probabilities."""
+    possible = torch.isfinite(steps) & torch.isfinite(reference)
+    difference = torch.where(possible, steps.exp() * (torch.where(possible, steps, 0.0) - torch.where(possible, reference, 0.0)), 0.0)
+    return torch.where(made(picks, steps.shape[1]), difference.sum(2), 0.0).sum(1).mean()
+
+
+def mean_entropy(steps: Tensor, picks: Picks) -> Tensor:
+    """Of one choice, mean over all choices that were made."""
+    alive = made(picks, steps.shape[1])
+    finite = torch.isfinite(steps)
+    of_steps = -torch.where(finite, steps.exp() * torch.where(finite, steps, 0.0), 0.0).sum(2)
+    return torch.where(alive, of_steps, 0.0).sum() / alive.sum()
+
+
+def _figures(
+    picks: Picks, scored: Sequence[tuple[float, dict[str, float]]], rows: Tensor, batch: Sequence[ListExample], varied: Tensor
+) -> dict[str, float]:
+    counts = picks.counts.float()
+    with_gold = torch.tensor([bool(batch[row].gold) for row in rows.tolist()])
+    terms: dict[str, list[float]] = {}
+    for _, of_one in scored:
+        for name, value in of_one.items():
+            terms.setdefault(name, []).append(value)
+    return {
+        "reward": fmean(value for value, _ in scored),
+        "length": float(counts.mean()),
+        "empty": float((counts[with_gold] == 0).float().mean()) if with_gold.any() else 0.0,
+        "varied": float(varied.float().mean()),
+        **{f"term {name}": fmean(values) for name, values in terms.items()},
+    }
+
+
+def _measured(
+    network: ListNetwork,
+    val: Sequence[ListExample],
+    earned: Rewards,
+    orders: Mapping[tuple[str, str], Sequence[int]],
+    config: GrpoConfig,
+) -> dict[str, float]:
+    """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens, and the share of empty ones where evidence is."""
+    chosen = select_all(network, val, budget=config.budget)
+    scored = [earned.of(one, picked, orders[one.group, one.id]) for one, picked in zip(val, chosen, strict=True)]
+    terms: dict[str, list[float]] = {}
+    for _, of_one in scored:
+        for name, value in of_one.items():
+            terms.setdefault(name, []).append(value)
+    weight = math.fsum(one.weight for one in val)
+    return {
+        "val reward": math.fsum(one.weight * earned.total(terms_of) for one, (_, terms_of) in zip(val, scored, strict=True)) / weight,
+        "val length": fmean(len(one) for one in chosen),
+        "val nothing": fmean(with_gold) if (with_gold := [float(not picked) for one, picked in zip(val, chosen, strict=True) if one.gold]) else 0.0,
+        "val tokens": fmean(int(one.read.input.tokens[picked].sum()) for one, picked in zip(val, chosen, strict=True)),
+        **{f"val {name}": fmean(values) for name, values in terms.items()},
+    }
+
+
+def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:
+    """By the same alarms: a reward that pays for collapse pays for it on `val` too, and one greedy choice may be lost before half of the samples are."""
+    figures = {"length": measured["val length"], "empty": measured["val nothing"], "kl": 0.0, "entropy": 0.0, "varied": 0.0}
+    return alarm(at_start, figures) is not None

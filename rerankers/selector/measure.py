@@ -1,0 +1,60 @@
+"""How good a policy's greedy selections are on `val`: what checkpoints and the STOP bias are chosen by. Figures to report come from `passel eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from statistics import fmean
+
+import torch
+
+from . import rewards
+from .examples import ListExample
+from .network import ListNetwork, Lists
+from .policy import decode
+
+BATCH = 128
+
+
+def select_all(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0, go_on: bool = False) -> list[list[int]]:
+    """Greedy selections, in the order of the examples. `go_on`: past STOP."""
+    network.eval()
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i].read.passages))
+    chosen: dict[int, list[int]] = {}
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        with torch.no_grad():
+            encoded = network.encode(Lists.of([examples[i].read.input for i in rows]))
+        picks = decode(network, encoded, torch.full((len(rows),), budget), bias=bias, go_on=go_on)
+        chosen.update(zip(rows, picks.tolist(), strict=True))
+    return [chosen[i] for i in range(len(examples))]
+
+
+def support_f1(example: ListExample, chosen: Sequence[int]) -> float:
+    """Evidence F1; where no evidence is among the candidates and none was dropped elsewhere, 1 for the empty selection."""
+    if not example.gold_in_all:
+        return float(not chosen)
+    return rewards.evidence(chosen, example.gold, example.gold_in_all)
+
+
+def measure(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0) -> dict[str, float]:
+    """Support F1 of each group, and their mean as "score"."""
+    return summarize(examples, select_all(network, examples, budget=budget, bias=bias))
+
+
+def summarize(examples: Sequence[ListExample], selections: Sequence[Sequence[int]]) -> dict[str, float]:
+    groups = {name: fmean(values) for name, values in _by_group(examples, selections)}
+    return {"score": fmean(groups.values()), **groups}
+
+
+def best_fixed_k(examples: Sequence[ListExample], orders: Sequence[Sequence[int]], most: int = 12) -> tuple[int, float]:
+    """The k whose first k of each order have the highest score, and that score."""
+    scores = {k: summarize(examples, [order[:k] for order in orders])["score"] for k in range(1, most + 1)}
+    best = max(scores, key=lambda k: scores[k])
+    return best, scores[best]
+
+
+def _by_group(examples: Sequence[ListExample], selections: Sequence[Sequence[int]]) -> Iterator[tuple[str, list[float]]]:
+    pairs = sorted(zip(examples, selections, strict=True), key=lambda pair: pair[0].group)
+    for name, of_group in groupby(pairs, key=lambda pair: pair[0].group):
+        yield name, [support_f1(example, chosen) for example, chosen in of_group]

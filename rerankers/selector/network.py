@@ -1,0 +1,149 @@
+"""The list network: reads all candidates beside each other, and scores the next pick given the picks so far.
+
+A small transformer over [question, STOP, candidate 1 … n] without positions (so that nothing hangs on the input's order), with three biases on its
+attention: who names whom, who is named by whom, and how alike two pair vectors are. A pointer decoder conditions on what is chosen; picking STOP ends
+the list. A sigmoid head gives each candidate's relevance.
+
+Source: pointer decoder: Vinyals, Fortunato and Jaitly, "Pointer Networks" (NeurIPS 2015); reading candidates beside each other: ListConRanker (arXiv
+2501.07111) and EBCAR (arXiv 2510.13329); likeness between candidates: HybRank (ACL Findings 2023). docs/systems.md has the deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .features import FEATURES, VECTOR, ListInput
+
+WIDTH = 128
+HEADS = 4
+LAYERS = 2
+_BIASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Several lists, padded to the longest."""
+
+    vectors: Tensor
+    """[lists, n, VECTOR]"""
+    features: Tensor
+    """[lists, n, FEATURES]"""
+    biases: Tensor
+    """[lists, 3, n, n]: i names j, j names i, likeness."""
+    there: Tensor
+    """bool [lists, n]: False where a shorter list is padded."""
+    tokens: Tensor
+    """int64 [lists, n]"""
+
+    @classmethod
+    def of(cls, inputs: Sequence[ListInput]) -> Lists:
+        n = max((len(one.tokens) for one in inputs), default=0)
+        lists = len(inputs)
+        vectors, features = torch.zeros(lists, n, VECTOR), torch.zeros(lists, n, FEATURES)
+        biases, there = torch.zeros(lists, _BIASES, n, n), torch.zeros(lists, n, dtype=torch.bool)
+        tokens = torch.zeros(lists, n, dtype=torch.long)
+        for i, one in enumerate(inputs):
+            size = len(one.tokens)
+            vectors[i, :size] = torch.from_numpy(one.vectors)
+            features[i, :size] = torch.from_numpy(one.features)
+            names = torch.from_numpy(one.names).float()
+            unit = F.normalize(vectors[i, :size], dim=1)
+            biases[i, :, :size, :size] = torch.stack([names, names.T, unit @ unit.T])
+            there[i, :size] = True
+            tokens[i, :size] = torch.from_numpy(one.tokens)
+        return cls(vectors, features, biases, there, tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the decoder needs of lists, computed once for however many picks and samples."""
+
+    question: Tensor
+    """[lists, WIDTH]"""
+    keys: Tensor
+    """[lists, n + 1, WIDTH]: the candidates, then STOP."""
+    values: Tensor
+    """[lists, n, WIDTH]"""
+    names: Tensor
+    """[lists, n, n]: i names j."""
+    relevance: Tensor
+    """Logits [lists, n]."""
+    there: Tensor
+    tokens: Tensor
+    """Both as in `Lists`."""
+
+    def __getitem__(self, rows: Tensor) -> Encoded:
+        return Encoded(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+class ListNetwork(nn.Module):
+    def __init__(self, *, biases: bool = True) -> None:
+        super().__init__()
+        self.with_biases = biases
+        self.normalise = nn.LayerNorm(VECTOR)
+        self.of_vector = nn.Linear(VECTOR, WIDTH)
+        self.of_features = nn.Sequential(nn.Linear(FEATURES, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.special = nn.Parameter(torch.randn(2, WIDTH) * 0.02)  # question, STOP
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+        self.relevance = nn.Linear(WIDTH, 1)
+        self.key = nn.Linear(WIDTH, WIDTH)
+        self.start = nn.Linear(WIDTH, WIDTH)
+        self.query = nn.Sequential(nn.Linear(3 * WIDTH + 1, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.own = nn.Linear(WIDTH, 1)
+        self.named_by_chosen = nn.Parameter(torch.zeros(1))
+        self.stop_bias = nn.Parameter(torch.zeros(1))
+
+    def encode(self, lists: Lists) -> Encoded:
+        count, n = lists.there.shape
+        items = self.of_vector(self.normalise(lists.vectors)) + self.of_features(lists.features)
+        states = torch.cat([self.special.expand(count, 2, WIDTH), items], 1)
+        there = F.pad(lists.there, (2, 0), value=True)
+        biases = F.pad(lists.biases, (2, 0, 2, 0)) if self.with_biases else torch.zeros(count, _BIASES, n + 2, n + 2)
+        for layer in self.layers:
+            states = layer(states, biases, there)
+        values = states[:, 2:]
+        keys = self.key(torch.cat([values, states[:, 1:2]], 1))
+        names = lists.biases[:, 0] if self.with_biases else torch.zeros_like(lists.biases[:, 0])
+        return Encoded(states[:, 0], keys, values, names, self.relevance(values).squeeze(-1), lists.there, lists.tokens)
+
+    def logits(self, encoded: Encoded, chosen: Tensor, last: Tensor, open_: Tensor) -> Tensor:
+        """Of each next pick, STOP last: [lists, n + 1].
+
+        chosen: float [lists, n], 1 for what was picked; last: int64 [lists], the newest pick, -1 before the first; open_: bool [lists, n], what may be
+        picked. STOP may always be.
+        """
+        picked = chosen.sum(1, keepdim=True)
+        mean = torch.einsum("ln,lnw->lw", chosen, encoded.values) / picked.clamp(min=1)
+        newest = encoded.values[torch.arange(len(last)), last.clamp(min=0)] if encoded.values.shape[1] else torch.zeros_like(encoded.question)
+        newest = torch.where((last >= 0)[:, None], newest, self.start(encoded.question))
+        query = self.query(torch.cat([encoded.question, mean, newest, picked / 4], 1))
+        logits = torch.einsum("lw,lnw->ln", query, encoded.keys) * WIDTH**-0.5
+        named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
+        own = self.own(encoded.values).squeeze(-1)
+        logits = logits + torch.cat([own + named, self.stop_bias.expand(len(logits), 1)], 1)
+        return logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
+
+
+class _Layer(nn.Module):
+    """Pre-norm self-attention with biases, and feed-forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.bias = nn.Parameter(torch.zeros(HEADS, _BIASES))
+        self.inner = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Dropout(0.1), nn.Linear(2 * WIDTH, WIDTH))
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, states: Tensor, biases: Tensor, there: Tensor) -> Tensor:
+        query, key, value = torch.unflatten(self.qkv(self.norm1(states)), -1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        mask = torch.einsum("hb,lbij->lhij", self.bias, biases).masked_fill(~there[:, None, None, :], -torch.inf)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
+        states = states + self.drop(self.out(attended))
+        out: Tensor = states + self.drop(self.inner(self.norm2(states)))
+        return out

@@ -1,0 +1,86 @@
+"""LearnedSelector: the trained policy behind the Selector protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from ...tools.candidate import Candidate
+from ...tools.errors import PasselError
+from ...tools.pair import PairModel
+from ...tools.weights import read_file
+from ..selection import EMPTY, Selection
+from .examples import read_candidates
+from .network import Encoded, ListNetwork, Lists
+from .policy import MOST, Picks, decode, step_log_probs
+
+MOST_READ = 200
+"""Candidates that are read, the first by fused score; later ones keep their order behind those."""
+
+
+class LearnedSelector:
+    """Reads every candidate with the pair model, then picks one after the other until the policy stops. Threads may share one."""
+
+    def __init__(self, pair: PairModel, network: ListNetwork, count_tokens: Callable[[Sequence[str]], list[int]]) -> None:
+        self.pair, self.network, self._count_tokens = pair, network.eval(), count_tokens
+
+    def select(self, question: str, candidates: Sequence[Candidate], *, token_budget: int) -> Selection:
+        """Raises ValueError where a candidate comes without its passage."""
+        texts = [candidate.passage.text for candidate in candidates if candidate.passage is not None]
+        if len(texts) < len(candidates):
+            raise ValueError("a selector needs candidates with their passages")
+        if not candidates:
+            return EMPTY
+        tokens = self._count_tokens(texts)
+        read = read_candidates(self.pair, question, candidates[:MOST_READ], tokens[:MOST_READ])
+        budgets = torch.tensor([max(0, token_budget)])
+        with torch.inference_mode():
+            encoded = self.network.encode(Lists.of([read.input]))
+            picks = decode(self.network, encoded, budgets)
+            further = decode(self.network, encoded, budgets, go_on=True).tolist()[0]
+            relevance = encoded.relevance[0].sigmoid().tolist()
+            stop = self._why(encoded, picks, budgets)
+        chosen = picks.tolist()[0]
+        rest = sorted((place for place in range(len(relevance)) if place not in further), key=lambda place: -relevance[place])
+        order = [*further, *rest, *range(MOST_READ, len(candidates))]
+        relevance += [0.0] * (len(candidates) - len(relevance))
+        ids = [candidate.passage_id for candidate in candidates]
+        return Selection(
+            tuple(ids[place] for place in chosen),
+            tuple(relevance[place] for place in chosen),
+            stop,
+            sum(tokens[place] for place in chosen),
+            ranked=tuple(ids[place] for place in order),
+            scores=tuple(relevance[place] for place in order),
+        )
+
+    def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor) -> str:
+        count = int(picks.counts[0])
+        if count == MOST:
+            return f"at most {MOST} passages"
+        last = step_log_probs(self.network, encoded, picks, budgets)[0, count]
+        if torch.isfinite(last[:-1]).any():
+            return f"stop, p = {float(last[-1].exp()):.2f}"
+        return "end of the candidates" if count == int(encoded.there.sum()) else f"evidence budget of {int(budgets[0])} tokens"
+
+
+def save_network(network: ListNetwork, file: Path) -> None:
+    """In fp32: 2 MB."""
+    from safetensors.torch import save_file
+
+    save_file({name: weight.detach().contiguous() for name, weight in network.state_dict().items()}, file)
+
+
+def load_network(file: Path) -> ListNetwork:
+    """Raises PasselError where the file is not what `save_network` wrote."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    network = ListNetwork()
+    try:
+        network.load_state_dict(load(read_file(file)))
+    except (SafetensorError, RuntimeError) as error:
+        raise PasselError(f"{file} holds no list policy: {str(error).splitlines()[0]}", "Train it again: passel train selector.") from error
+    return network.requires_grad_(False).eval()

@@ -1,0 +1,234 @@
+"""Comparisons: how a question compares, and what two attributes answer; where they say nothing, no answer."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passel.tools.comparison import Asks, Comparison, Reads, compare, comparison
+
+WORDS = (
+    "Which who of between both Are Was Do Does film films director first older same the country more than before or and , : A Bo “The Moon” al- in 1956 "
+    "share have located nationality ? longer lived born from American"
+)
+questions = st.text(max_size=200) | st.lists(st.sampled_from(WORDS.split()), max_size=20).map(" ".join)
+values = st.text(max_size=60) | st.lists(
+    st.sampled_from("c. 9 June 1956 , 44 BC the 1920s 19th century – 50 2012-02-30 3.5 million twenty-five ft km and American Iranian yes no".split()), max_size=8
+).map(" ".join)
+dates = st.tuples(st.integers(1, 2100), st.integers(1, 12), st.integers(1, 28))
+MONTHS = "January February March April May June July August September October November December".split()
+
+
+def asked(asks: Asks, reads: Reads, *, yes_no: bool = False, predicate: str = "") -> Comparison:
+    return Comparison(("A", "B"), asks, yes_no, reads, predicate)
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "asks", "reads"),
+    [
+        ("Which film came out first, I'M Not Angry! or Żołnierz Zwycięstwa?", ("I'M Not Angry!", "Żołnierz Zwycięstwa"), "least", "start"),
+        ("Which film has the director born later, The Prairie King or Nenjil Or Aalayam?", ("The Prairie King", "Nenjil Or Aalayam"), "most", "start"),
+        ("Which film has the director who is older than the other, High Heels or Ali?", ("High Heels", "Ali"), "least", "start"),
+        ("Which film has the director died first, Believe Me, Xantippe or Dance, Fools, Dance?", ("Believe Me, Xantippe", "Dance, Fools, Dance"), "least", "end"),
+        ("Which film was released more recently, True Bromance or V Trestném Území?", ("True Bromance", "V Trestném Území"), "most", "start"),
+        ("Who is younger, Daniel Darc or Thomas Worthington (Governor)?", ("Daniel Darc", "Thomas Worthington (Governor)"), "most", "start"),
+        ("Who was born first out of Arthur Schneider and Julien Cardy?", ("Arthur Schneider", "Julien Cardy"), "least", "start"),
+        ("Who lived longer, Leonid Khachiyan or Nikolai Lobachevsky?", ("Leonid Khachiyan", "Nikolai Lobachevsky"), "most", "span"),
+        ("Which magazine has been around longer, Time or Life?", ("Time", "Life"), "least", "start"),
+        ("which magazine was started first Arthur's Magazine or First for Women", ("Arthur's Magazine", "First for Women"), "least", "start"),
+        ("which magazine was started first arthur's magazine or first for women", ("arthur's magazine", "first for women"), "least", "start"),
+        ("Was Kurt Szilier or Lee Zeldin born first?", ("Kurt Szilier", "Lee Zeldin"), "least", "start"),
+        ("Does Lucio Silla or Pelléas et Mélisande have more acts?", ("Lucio Silla", "Pelléas et Mélisande"), "most", "number"),
+        ("Which band The Innocence Mission or Starflyer 59 was formed first ?", ("The Innocence Mission", "Starflyer 59"), "least", "start"),
+        ("Which band, A Silent Film or The Frames, has fewer members?", ("A Silent Film", "The Frames"), "least", "number"),
+        ("Between Everest and K2, which is higher?", ("Everest", "K2"), "most", "number"),
+        ("Which is located along a river, Ruijin or Ruichang?", ("Ruijin", "Ruichang"), "which", "text"),
+    ],
+)
+def test_a_choice_of_two(question: str, options: tuple[str, str], asks: Asks, reads: Reads) -> None:
+    found = comparison(question)
+    assert found is not None
+    assert (found.options, found.asks, found.reads, found.yes_no) == (options, asks, reads, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "asks", "reads"),
+    [
+        ("Were Joe Gallivan and John Loone from the same country?", ("Joe Gallivan", "John Loone"), "same", "country"),
+        ("Do both films: Young Winston and Ekangi have the directors from the same country?", ("Young Winston", "Ekangi"), "same", "country"),
+        ("Do both Hagiga and While Mexico Sleeps films have the directors from the same country?", ("Hagiga", "While Mexico Sleeps"), "same", "country"),
+        ("Are director of film A Few Hours Of Spring and director of film The New Hotel both from the same country?",
+         ("A Few Hours Of Spring", "The New Hotel"), "same", "country"),
+        ("Are both villages, Stanari and Krasnoye, Belgorod Oblast, located in the same country?", ("Stanari", "Krasnoye, Belgorod Oblast"), "same", "country"),
+        ("Did the movies The Wrath Of Silence and A Touch Of The Other, originate from the same country?",
+         ("The Wrath Of Silence", "A Touch Of The Other"), "same", "country"),
+        ("Does Seán Brosnahan have the same nationality as Julia Leigh?", ("Seán Brosnahan", "Julia Leigh"), "same", "country"),
+        ("Are Charles de Gaulle and Vincent van Gogh from the same country?", ("Charles de Gaulle", "Vincent van Gogh"), "same", "country"),
+        ("Were both Luis Alzaa and Gennadi Gerasimov, born in the same place?", ("Luis Alzaa", "Gennadi Gerasimov"), "same", "place"),
+        ("Did Kubrick and Hitchcock die in the same year?", ("Kubrick", "Hitchcock"), "same", "year"),
+        ("Do both movies have the same director?", (), "same", "text"),
+        ("Were Scott Derrickson and Ed Wood both American?", ("Scott Derrickson", "Ed Wood"), "all", "country"),
+        ("Are both Jonathan Marray and Wayne Black British?", ("Jonathan Marray", "Wayne Black"), "all", "country"),
+        ("Was the film Splash released before the film Tangled?", ("Splash", "Tangled"), "least", "start"),
+        ("Is Gangkhar Puensum taller than Apsarasas Kangri?", ("Gangkhar Puensum", "Apsarasas Kangri"), "most", "number"),
+        ("Did Mozart die later than Beethoven?", ("Mozart", "Beethoven"), "most", "end"),
+    ],
+)  # fmt: skip
+def test_yes_or_no(question: str, options: tuple[str, ...], asks: Asks, reads: Reads) -> None:
+    found = comparison(question)
+    assert found is not None
+    assert (found.options, found.asks, found.reads, found.yes_no) == (options, asks, reads, True)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who directed The Prairie King or one of its remakes?",
+        "Who was the first president of the United States?",
+        "What is the difference between a comet and an asteroid?",
+        "What do Boyce Avenue and John Butler Trio have in common?",
+        "McCarran International Airport and Niagara Falls International Airport, are located in which country?",
+        "Which year was the more recent engine series, the Honda K or Honda H, introduced?",
+        "Was the Eiffel Tower built before 1900?",
+        "Did Kemal write more than 100 books?",
+        "Are Paris and Rome in different countries?",
+        "When did Richard Howell and his son die?",
+        "Can a packet be lost and if so, then where does it go?",
+        "Which film came out first?",
+        "",
+        "?",
+    ],
+)
+def test_no_comparison(question: str) -> None:
+    assert comparison(question) is None
+
+
+@pytest.mark.parametrize(
+    ("asks", "reads", "one", "other", "answer"),
+    [
+        ("least", "start", "June 9, 1956", "26 October 1993", "A"),
+        ("most", "start", "June 9, 1956", "26 October 1993", "B"),
+        ("least", "start", "1956-06-09", "9 June 1955", "B"),
+        ("least", "start", "1956", "9 June 1956", None),
+        ("least", "start", "June 1956", "9 July 1956", "A"),
+        ("least", "start", "June 1956", "9 June 1956", None),
+        ("least", "start", "c. 1540", "1541", "A"),
+        ("least", "start", "44 BC", "43 BC", "A"),
+        ("least", "start", "44 BC", "AD 12", "A"),
+        ("least", "start", "the 1920s", "1931", "A"),
+        ("least", "start", "the 1920s", "1925", None),
+        ("least", "start", "19th century", "1920", "A"),
+        ("least", "start", "5th century BC", "399 BC", "A"),
+        ("least", "start", "9\u00a0June\u00a01956", "1955", "B"),
+        ("least", "start", "(1900 – 1950)", "(1910 – 1940)", "A"),
+        ("least", "end", "(1900 – 1950)", "(1910 – 1940)", "B"),
+        ("least", "end", "1900–50", "1951", "A"),
+        ("least", "start", "unknown", "1910", None),
+        ("most", "span", "(28 August 1749 – 22 March 1832)", "1900–1950", "A"),
+        ("most", "span", "(1900 – 1950)", "born 1910", None),
+        ("most", "span", "aged 85", "(1900 – 1950)", "A"),
+        ("most", "number", "1,234", "twelve", "A"),
+        ("most", "number", "$2 billion", "3.5 million", "A"),
+        ("least", "number", "716 ft (218 m)", "300 m", "A"),
+        ("most", "number", "two hundred and five", "204", "A"),
+        ("most", "number", "12", "12", None),
+        ("most", "number", "director, actor and writer", "director and actor", "A"),
+        ("most", "number", "", "12", None),
+    ],
+)
+def test_the_least_or_the_most_wins(asks: Asks, reads: Reads, one: str, other: str, answer: str | None) -> None:
+    assert compare(asked(asks, reads), [one, other]) == answer
+    first = {"A": "yes", "B": "no", None: None}[answer]
+    assert compare(asked(asks, reads, yes_no=True), [one, other]) == first
+
+
+@pytest.mark.parametrize(
+    ("reads", "one", "other", "answer"),
+    [
+        ("country", "American", "the U.S.", "yes"),
+        ("country", "Austrian", "Australian", "no"),
+        ("country", "English", "United Kingdom", "yes"),
+        ("country", "Canadian-American", "American", "yes"),
+        ("country", "Ruritanian", "American", None),
+        ("country", "Ruritania", "ruritania", "yes"),
+        ("place", "Lima", "Lima, Peru", "yes"),
+        ("place", "Lyon, France", "Paris, France", "no"),
+        ("text", "actor and director", "director", "yes"),
+        ("text", "Steven Spielberg", "spielberg, steven", "no"),
+        ("year", "9 June 1956", "3 May 1956", "yes"),
+        ("start", "9 June 1956", "June 1956", "yes"),
+        ("start", "9 June 1956", "3 May 1956", "no"),
+        ("number", "twelve", "12 acts", "yes"),
+        ("number", "some", "12 acts", None),
+    ],
+)
+def test_the_same(reads: Reads, one: str, other: str, answer: str | None) -> None:
+    assert compare(asked("same", reads, yes_no=True), [one, other]) == answer
+
+
+@pytest.mark.parametrize(
+    ("predicate", "one", "other", "both", "which"),
+    [
+        ("American", "U.S.", "an American writer", "yes", None),
+        ("American", "U.S.", "British", "no", "A"),
+        ("American film directors", "American film director", "film director", None, None),
+        ("film directors", "a film director", "painter", "no", "A"),
+        ("produced before 2000", "1990", "1980", None, None),
+        ("alive", "no", "yes", "no", "B"),
+    ],
+)
+def test_a_predicate(predicate: str, one: str, other: str, both: str | None, which: str | None) -> None:
+    assert compare(asked("all", "text", yes_no=True, predicate=predicate), [one, other]) == both
+    assert compare(asked("which", "text", predicate=predicate), [one, other]) == which
+
+
+def test_the_answer_is_the_option_as_the_question_writes_it() -> None:
+    found = comparison("Which film has the director died first, The Prairie King or Confessions Of An Opium Eater?")
+    assert found is not None
+    assert compare(found, ["June 9, 1956", "October 26, 1993"]) == "The Prairie King"
+    assert compare(found, ["June 9, 1956"]) is None
+
+
+@given(questions)
+def test_any_question_gives_a_comparison_that_holds_together(question: str) -> None:
+    found = comparison(question)
+    if found is None:
+        return
+    assert len(found.options) in (0, 2)
+    assert all(option and option in " ".join(question.split()) for option in found.options)
+    assert len(set(found.options)) == len(found.options)
+    assert found.yes_no or found.options
+    assert bool(found.predicate) == (found.asks in ("all", "which"))
+    assert found.yes_no or found.asks in ("least", "most", "which")
+
+
+@given(st.sampled_from(get_args(Asks)), st.sampled_from(get_args(Reads)), st.booleans(), values, values)
+def test_any_values_give_an_answer_or_none_and_their_order_does_not_matter(asks: Asks, reads: Reads, yes_no: bool, one: str, other: str) -> None:
+    yes_no = asks in ("same", "all") or (yes_no and asks != "which")
+    there = compare(Comparison(("A", "B"), asks, yes_no, reads, "American film"), [one, other])
+    back = compare(Comparison(("B", "A"), asks, yes_no, reads, "American film"), [other, one])
+    assert there in ((None, "yes", "no") if yes_no else (None, "A", "B"))
+    if asks in ("least", "most") and yes_no:
+        assert {there, back} in ({None}, {"yes", "no"})
+    else:
+        assert there == back
+
+
+@given(dates, dates)
+def test_every_way_to_write_a_date_gives_the_same_winner(one: tuple[int, int, int], other: tuple[int, int, int]) -> None:
+    def written(date: tuple[int, int, int]) -> list[str]:
+        year, month, day = date
+        name = MONTHS[month - 1]
+        return [f"{day} {name} {year:04}", f"{name} {day}, {year:04}", f"born {day}th of {name[:3]}. {year:04}", f"{year:04}-{month:02}-{day:02}"]
+
+    expected = None if one == other else "A" if one < other else "B"
+    assert {compare(asked("least", "start"), [a, b]) for a in written(one) for b in written(other)} == {expected}
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_the_larger_number_wins(one: int, other: int) -> None:
+    expected = None if one == other else "A" if one > other else "B"
+    assert compare(asked("most", "number"), [f"{one:,} people", str(other)]) == expected

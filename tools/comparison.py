@@ -1,0 +1,592 @@
+"""Comparison questions: what they compare and how, from the question alone, and the answer, from an attribute read for each of the two.
+
+"Which film came out first, A or B?" asks for the least of two dates, and 1956 against 9 June 1993 gives A. A date, number or span of life is held as
+an interval, because "1956" is a whole year and "the 1920s" ten: one is before another only where the intervals do not touch, and where they do the
+values say nothing. English only, by word lists and the place of capitals; there is no grammar here, and a question that fits no pattern is none.
+The question forms are those of 2WikiMultiHopQA (Ho et al., COLING 2020) and HotpotQA (Yang et al., EMNLP 2018).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from .answers import YES_NO, normalised
+from .nationality import countries
+from .words import STOP_WORDS, fold, holds
+
+Asks = Literal["least", "most", "same", "all", "which"]
+Reads = Literal["start", "end", "span", "year", "number", "country", "place", "text"]
+Interval = tuple[float, float]
+
+MAX_QUESTION = 1_000
+"""Characters; a longer text is no question."""
+MAX_OPTION_WORDS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a question compares, and how."""
+
+    options: tuple[str, ...]
+    """The two things as the question writes them, without "director of film" before them; () where they cannot be told."""
+    asks: Asks
+    """The least value wins (earliest, smallest); the most wins; are the values the same; do all fulfil `predicate`; which one fulfils it."""
+    yes_no: bool
+    """Whether yes or no is wanted: same, all, and of least and most "Was A born before B?", about the first option."""
+    reads: Reads
+    """What a value is: a date (of a range its start or its end), the time between two dates, a year, a number, a country, a place, anything else."""
+    predicate: str
+    """What has to hold of each option, where all or which is asked: "both American", "located along a river"; else ""."""
+
+
+# How a question compares
+
+_EARLY = "first|earliest|earlier|sooner|older|oldest|elder|eldest"
+_LATE = "(?:more|most) recent(?:ly)?|later|latest|last|younger|youngest|newer|newest|recently"
+_MORE = (
+    "more|most|larger|largest|bigger|biggest|greater|greatest|higher|highest|longer|longest|taller|tallest|deeper|deepest|wider|widest|heavier|heaviest"
+    "|faster|fastest|farther|farthest|further|furthest|richer|richest|stronger|strongest|better|best"
+)
+_LESS = "fewer|fewest|less|least|smaller|smallest|shorter|shortest|lower|lowest|lighter|lightest|narrower|narrowest|slower|slowest|closer|nearer"
+_DIRECTION = re.compile(
+    rf"(?<!one of the )(?<![\w-])(?:(?P<early>{_EARLY})|(?P<late>{_LATE})|(?P<more>{_MORE})|(?P<less>{_LESS}))"
+    r"(?![\w-]|\s+than\s+(?:\d|a\b|one\b|two\b))"
+)
+"""In lower case: a title's "First" compares nothing. Nor do "one of the first" and "more than 300"."""
+_ENDS = re.compile(
+    r"\b(?:died|dies?|dead|death|deceased|passed away|end(?:ed|s)?|closed|dissolved|disbanded|broke up|defunct|ceased|demolished|retired)\b"
+)
+_LASTS = re.compile(
+    r"\b(?:lived?|lives|life|lifespan|lifetime|lasted|last|reign(?:ed)?|ruled|career|active|serv(?:ed|ice)|operat\w+|existed|tenure)\b"
+)
+_SINCE = re.compile(r"\b(?:around|in print|in existence|been published|been in|history|running)\b")
+_SAME = re.compile(r"\b(?:same|share[sd]?)\b")
+_ATTRIBUTES: tuple[tuple[re.Pattern[str], Reads], ...] = (
+    (re.compile(r"\b(?:countr(?:y|ies)|nationalit(?:y|ies)|citizenships?|nations?)\b"), "country"),
+    (re.compile(r"\b(?:places?|city|cities|towns?|villages?|birthplaces?)\b"), "place"),
+    (re.compile(r"\byears?\b"), "year"),
+    (re.compile(r"\b(?:dates?|day|birthdays?)\b"), "start"),
+    (re.compile(r"\b(?:numbers?|amounts?|length|height|size|population|age)\b"), "number"),
+)
+
+
+def _direction(text: str) -> tuple[Asks, Reads] | None:
+    """How the first comparing word of the text compares, and what; None: no such word."""
+    match = _DIRECTION.search(text)
+    if not match:
+        return None
+    asks: Asks = "least" if match["early"] or match["less"] else "most"
+    if match["early"] or match["late"]:
+        return asks, "end" if _ENDS.search(text) else "start"
+    if match[0] in ("longer", "longest", "shorter", "shortest"):
+        if _SINCE.search(text):  # around for longer: begun earlier
+            return ("most" if asks == "least" else "least"), "start"
+        if _LASTS.search(text):
+            return asks, "span"
+    return asks, "number"
+
+
+def _sameness(text: str) -> Reads:
+    """What has to be the same."""
+    for pattern, reads in _ATTRIBUTES:
+        if pattern.search(text):
+            return reads
+    return "text"
+
+
+# Where the options stand
+
+_YES_NO_HEAD = re.compile(r"(?:is|are|was|were|do|does|did|have|has|had|can|could|will)\s+", re.IGNORECASE)
+_WH = re.compile(r"\b(?:who|whom|whose|which|what|where|when|why|how)\b", re.IGNORECASE)
+_WHICH_HEAD = re.compile(
+    r"(?:(?:in|on|at|of|by|to|from|with)\s+)?(?:who|whose|which|what)\b(?!\s+(?:year|date|day|month|decade|century|time)\b)", re.IGNORECASE
+)
+"""Not "Which year was the more recent one, A or B, introduced?"."""
+_OR = re.compile(r",?\s+or\s+")
+_AND = re.compile(r",?\s+and\s+")
+_TITLED_AND = re.compile(r",?\s+And\s+")
+_SET_BEFORE = re.compile(r"(?P<a>.+?)\s(?P<tail>(?:\S+\s+){0,8}?(?P<link>than|before|after|prior to))\s+(?P<b>\S.*)")
+_PARTICIPLE = (
+    "located|situated|based|born|made|produced|released|published|founded|formed|established|found|native|members?|set|built|written|directed|created"
+    "|originat(?:ed?|ing)|originally|come|came|hail|work|died|are|were|who|that|which|live[ds]?|play(?:ed|s)?|raised|named|known|dies?|gr[eo]w|stud(?:y|ied)|graduated?|speaks?|spoke"
+)
+_STRONG_TAIL = re.compile(
+    rf"""(?:,\s*|\s)
+    (?: (?:both\s+)? (?:(?:all|each|also)\s+)? (?:(?:{_PARTICIPLE})\s+){{0,4}}
+        (?:(?:in|from|of|at|on|by|to|for|as)\s+)? the\s+(?:exact\s+|very\s+)?same\b .*
+      | (?:both\s+)? (?:have|had|has)\s+(?:the\s+|a\s+)?(?:same|directors?|composers?|performers?|authors?|writers?)\b .*
+      | (?:both\s+)? share[sd]?\s .* )$""",
+    re.VERBOSE,
+)
+"""From where it is sure that the name is over."""
+_BOTH_TAIL = re.compile(r",?\s+both\s+(?=\S)")
+_STATED = re.compile(r"(?P<names>.+?\s+and\s+.+?),?\s+(?:(?:are|were)\s+|(?=(?:have|share|both)\s))(?P<rest>(?!this\b|both\s+this\b).+)")
+_OF_TWO_FIRST = re.compile(r"(?:out of|in between|between|of|from|among)\s+(?P<two>.+?),?\s+(?P<stem>(?:which|who|whose|what)\b.+)", re.IGNORECASE)
+_WHO_OF_TWO = re.compile(r"(?:who|which)(?:\s+one)?\s+(?:out\s+)?of\s+(?P<two>.+?\s+and\s+.+)", re.IGNORECASE)
+_OF_TWO_LAST = re.compile(rf"(?P<stem>.+?\b(?:{_EARLY}|{_LATE}|{_MORE}|{_LESS})),?\s+(?:out of|of|between|among)\s+(?P<two>.+)")
+_BEGINNERS = """
+    de del della der den des di da das do dos du la le les el los las lo van von zu zum zur al bin ibn ben ter te ten y e l d"""
+_PARTICLES = frozenset(_BEGINNERS.split())
+"""Lower-case words that a name may begin with."""
+_INSIDE = _PARTICLES | frozenset("of the and in on at for to with from by a an or vs v".split())
+"""Lower-case words that may stand inside a name."""
+_KIND = re.compile(r"\s(?:films|movies|bands|songs|albums|villages|magazines)$")
+_APPOSITION = re.compile(r",\s+(?:the|an?)\s+[^,]*$")
+_NOT_A_NAME = re.compile(r"\d+[\w%,.]*(?:\s+[a-z]\S*)*|(?:the\s+)?\d{3,4}s?|(?:one|two|three|four|five|ten|twenty|a hundred|half)\b.*")
+
+
+def comparison(question: str) -> Comparison | None:
+    """What the question compares and how; None: it is not a comparison of two things, or of a form that is not known here."""
+    text = re.sub(r"^\W*Q:\s*", "", " ".join(question[: MAX_QUESTION + 1].split())).rstrip("? ").rstrip(":")
+    if len(text) > MAX_QUESTION or not text:
+        return None
+    head = _YES_NO_HEAD.match(text)
+    if head:
+        body = text[head.end() :]
+        return _than(body) or _either(body) or _together(body)
+    if _WH.search(text):
+        return _of_two(text) or _which(text)
+    stated = _STATED.fullmatch(text)
+    return _together(f"{stated['names']} {stated['rest']}") if stated else None
+
+
+def _than(body: str) -> Comparison | None:
+    """(Is) A older than B, (was) A born before B."""
+    match = _SET_BEFORE.fullmatch(body)
+    if not match:
+        return None
+    left, predicate = _name_and_rest(f"{match['a']} {match['tail']}")
+    other = _name_and_rest(match["b"])[0]
+    if not _are_names(body, left, other) or _NOT_A_NAME.fullmatch(other) or _date_only(other):
+        return None
+    found = _direction(predicate)
+    if match["link"] == "than":
+        if not found:
+            return None
+        asks, reads = found
+    elif not (_is_name(left) and _is_name(other)):
+        return None  # Can a packet be sent after the set-up phase?
+    else:
+        asks, reads = ("most" if match["link"] == "after" else "least"), ("end" if _ENDS.search(predicate) else "start")
+    return _made((left, other), asks, reads, yes_no=True)
+
+
+def _either(body: str) -> Comparison | None:
+    """(Was) A or B born first, (is) A or B a city."""
+    split = _last(_OR, body)
+    if not split or _AND.search(body[: split.start()]):
+        return None
+    second, predicate = _name_and_rest(body[split.end() :])
+    first = _name(body[: split.start()])
+    if not predicate or not _are_names(body, first, second):
+        return None
+    asks, reads = _direction(predicate) or ("which", "text")
+    return _made((first, second), asks, reads, predicate=predicate)
+
+
+def _together(body: str) -> Comparison | None:
+    """(Are) A and B from the same country, both American; (does) A have the same nationality as B."""
+    if re.search(r"\bdifferent\b", body):
+        return None
+    match = re.fullmatch(r"(?P<left>.+?)\s(?P<tail>(?:\S+\s){0,4}?the (?:exact |very )?same\s+(?P<what>.+?)\s+(?:as|that|with)\s+(?P<b>.+))", body)
+    if match and not _AND.search(match["left"]):
+        first, _ = _name_and_rest(f"{match['left']} {match['tail']}")
+        return _made((first, _name(match["b"])), "same", _sameness(match["what"]), yes_no=True)
+    both = re.match(r"both\s+(?:of\s+)?", body, re.IGNORECASE)
+    inner = body[both.end() :] if both else body
+    names, predicate = _before_tail(inner)
+    same = bool(_SAME.search(predicate or body))
+    options = _two_names(names) if names else ()
+    if same and not options and not re.search(r"\b(?:both|two|share)\b", body):
+        return None
+    if not same and (not options or not predicate or not (both or predicate.startswith("both ") or _only_name(names))):
+        return None
+    if same:
+        return _made(options, "same", _sameness(predicate or body), yes_no=True)
+    return _made(options, "all", "country" if countries(predicate) else "text", yes_no=True, predicate=re.sub(r"^both\s+", "", predicate))
+
+
+def _of_two(text: str) -> Comparison | None:
+    """Between A and B, who is older; who of A and B is older; who is older out of A and B."""
+    if match := _OF_TWO_FIRST.fullmatch(text):
+        options, stem = _two_names(match["two"]) or _two_names(match["two"], _OR), match["stem"]
+    elif match := _WHO_OF_TWO.fullmatch(text):
+        names, stem = _before_tail(match["two"])
+        options = _two_names(names) if _is_name(names) and _only_name(names) else ()
+    elif match := _OF_TWO_LAST.fullmatch(text):
+        options, stem = _two_names(match["two"]), match["stem"]
+    else:
+        return None
+    found = _direction(stem)
+    if not options or (not found and re.match("what", stem, re.IGNORECASE)):
+        return None
+    asks, reads = found or ("which", "text")
+    return _made(options, asks, reads, predicate=stem)
+
+
+def _which(text: str) -> Comparison | None:
+    """Which film came out first, A or B; which band, A or B, has more members."""
+    split = _last(_OR, text) or _last(_AND, text)
+    if not split or not _WHICH_HEAD.match(text):
+        return None
+    before, after = text[: split.start()], text[split.end() :]
+    compared = _DIRECTION.search(before)
+    if split[0].strip(" ,") == "and" and not (compared and re.search("[,:]", before[compared.end() :])):
+        return None  # Which film is older, A and B?
+    second, rest = after, ""
+    inner = re.search(r",\s+(?=(?:is|was|are|were|has|had|have|did|does|appears?|which|who|came|won|wrote|reached)\b)", after)
+    if inner:
+        second, rest = after[: inner.start()], after[inner.end() :]
+    elif not compared:
+        named, tail = _name_and_rest(after)
+        if _DIRECTION.search(tail):
+            second, rest = named, tail
+    stem, first = _stem_and_name(before, compared.end() if compared else None, loose=bool(rest))
+    first, second = _name(_APPOSITION.sub("", first)), _name(_APPOSITION.sub("", second))
+    predicate = f"{stem} {rest}".strip()
+    if not stem or not _are_names(text, first, second):
+        return None
+    asks, reads = _direction(predicate) or ("which", "text")
+    return _made((first, second), asks, reads, predicate=predicate)
+
+
+def _made(options: tuple[str, ...], asks: Asks, reads: Reads, *, yes_no: bool = False, predicate: str = "") -> Comparison | None:
+    """None where two options were looked for and are not two."""
+    sound = len({option.casefold() for option in options}) == 2 and all(option and len(option.split()) <= MAX_OPTION_WORDS for option in options)
+    if options and not sound:
+        if not yes_no or asks in ("least", "most"):
+            return None
+        options = ()
+    return Comparison(options, asks, yes_no, reads, predicate.strip(" ,:") if asks in ("all", "which") else "")
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return max(pattern.finditer(text), key=lambda match: match.start(), default=None)
+
+
+def _stem_and_name(before: str, compared: int | None, *, loose: bool) -> tuple[str, str]:
+    """What comes before the "or", parted into the question and the first option; the question empty where that cannot be told.
+
+    After a comparing word, which ends at `compared`, the option begins behind the next comma or else with the next capital; without one, behind the
+    first comma from which on every part looks like a name. `loose`: "Which band A or B was formed first", with no comma at all.
+    """
+    if compared is not None:
+        mark = re.compile(r"\s*[,:]\s*|\s+[-–]\s+").search(before, compared)
+        if mark:
+            return before[: mark.start()], before[mark.end() :]
+        capital = re.compile(r"\s(?=(?:the\s+)?[\"“']?[^\W\da-z_])").search(before, compared) or re.compile(r"\s").search(before, compared)
+        return (before[: capital.start()], before[capital.end() :]) if capital else ("", "")
+    marks = list(re.finditer(r"\s*[,:]\s*", before))
+    for n, mark in enumerate(marks):
+        parts = [before[one.end() : other.start()] for one, other in pairwise(marks[n:])] + [before[marks[-1].end() :]]
+        if all(_is_name(_name(part)) for part in parts):
+            return before[: mark.start()], before[mark.end() :]
+    capital = re.search(r"(?<=[a-z])\s(?=(?:[Tt]he\s+)?[\"“]?[A-Z\d])", before) if loose else None
+    return (before[: capital.start()], before[capital.end() :]) if capital else ("", "")
+
+
+def _before_tail(text: str) -> tuple[str, str]:
+    """ "A and B, both from the same country" parted into the names and what is said of them; either may be empty."""
+    first = _AND.search(text) or _TITLED_AND.search(text)
+    start = first.end() if first else 0
+    tail = _STRONG_TAIL.search(text, start) or _BOTH_TAIL.search(text, start)
+    if tail:
+        return text[: tail.start()], text[tail.start() :].strip(" ,")
+    if not first:
+        return "", text
+    last, rest = _name_and_rest(text[start:])
+    return text[:start] + last, rest
+
+
+def _two_names(text: str, joint: re.Pattern[str] = _AND) -> tuple[str, ...]:
+    """The names on both sides of the "and": of several the one that parts the text most evenly, a repeated "director of" before all."""
+    splits = list(joint.finditer(text)) or list(_TITLED_AND.finditer(text))
+    if not splits:
+        return ()
+
+    def unevenness(split: re.Match[str]) -> tuple[bool, bool, int]:
+        left, right = text[: split.start()].split(), text[split.end() :].split()
+        again = left[:2] == right[:2] or bool(re.match(r"(?:the\s+)?[a-z]+ of (?:the\s+)?[a-z]+ ", text[split.end() :]))
+        return not again, not _is_name(_name(" ".join(right))), abs(len(left) - len(right))
+
+    best = min(splits, key=unevenness)
+    return _name(text[: best.start()]), _name(text[best.end() :])
+
+
+def _name_and_rest(text: str) -> tuple[str, str]:
+    """A name at the beginning of the text and what follows it: up to the first lower-case word that no name holds, or the nationality before it."""
+    words = text.split()
+    start = 0
+    while start < len(words) - 1 and words[start].islower() and not _opens_a_name(words[start:]):
+        start += 1
+    if start == len(words) - 1 and words and words[start].islower():  # no capitals at all
+        start = 0
+    end = start + 1
+    for n in range(start + 1, len(words)):
+        word = words[n].strip(",;:")
+        if word.islower() and word not in _INSIDE and not word.startswith(("(", "'")):
+            break
+        if not word.islower():
+            end = n + 1
+        if words[n].endswith(",") and n + 1 < len(words) and words[n + 1].islower():
+            break
+    if end - start > 1 and _is_adjective(words[end - 1]) and (end == len(words) or words[end].islower()):
+        end -= 1
+    return _name(" ".join(words[start:end])), " ".join(words[end:])
+
+
+def _opens_a_name(words: list[str]) -> bool:
+    """A particle before a capital, as in "de Gaulle"."""
+    return words[0] in _PARTICLES and len(words) > 1 and not words[1].islower()
+
+
+def _is_adjective(word: str) -> bool:
+    """ "American" is, "Jordan" is not."""
+    return countries(word) not in (frozenset(), {word})
+
+
+def _name(text: str) -> str:
+    """Without quotation marks, the words for a kind around it ("both films: ", "director of film ") and an article in lower case."""
+    words = _KIND.sub("", text.strip(" ,:;")).split()
+    kept = words
+    while kept and kept[0].strip(",:").islower() and not _opens_a_name(kept) and not kept[0].startswith(('"', "“")):
+        kept = kept[1:]
+    found = " ".join(kept or words).strip(" ,:;")
+    for opening, closing in ('""', "“”", "''"):
+        if found.startswith(opening) and found.endswith(closing) and found.count(opening) + found.count(closing) in (2, 4) and len(found) > 2:
+            found = found[1:-1].strip()
+    return found
+
+
+def _only_name(names: str) -> bool:
+    """Whether the first of "A and B" is a name and nothing more: "a packet be lost and if so" begins with none."""
+    first = _name(_AND.split(names)[0])
+    return _is_name(first) and not _name_and_rest(first)[1]
+
+
+def _are_names(question: str, first: str, second: str) -> bool:
+    """In a question without capitals every word may be one."""
+    return bool(first and second) and (question[1:].islower() or (_is_name(first) and _is_name(second)))
+
+
+def _is_name(text: str) -> bool:
+    """Whether it begins like a name: a capital, a digit, a quotation mark, or a particle."""
+    words = text.split()
+    return bool(words) and (not words[0].islower() or _opens_a_name(words))
+
+
+# What the values say
+
+
+def compare(asked: Comparison, values: Sequence[str]) -> str | None:
+    """The option that wins, or "yes" or "no"; None where the values cannot be compared, or are as far as known equal though one has to win.
+
+    `values`: the attribute's text for each option, in their order; any number from two on where the question's options could not be told.
+    """
+    if len(values) < 2 or (asked.options and len(values) != len(asked.options)) or not all(value.strip() for value in values):
+        return None
+    if asked.asks == "same":
+        return _yes_no(_all_same(asked.reads, values))
+    if asked.asks in ("all", "which"):
+        verdicts = [_fulfils(asked.predicate, value) for value in values]
+        if asked.asks == "all":
+            return "no" if False in verdicts else _yes_no(None if None in verdicts else True)
+        return asked.options[verdicts.index(True)] if asked.options and verdicts.count(True) == 1 and None not in verdicts else None
+    sizes = [size for size in (_size(asked.reads, value) for value in values) if size]
+    if asked.reads == "number" and not sizes:  # Who has more occupations? They are listed.
+        sizes = [(count, count) for count in (float(len(_listed(value))) for value in values)]
+    wins = _winner([(-high, -low) if asked.asks == "most" else (low, high) for low, high in sizes]) if len(sizes) == len(values) else None
+    if wins is None or not (asked.yes_no or asked.options):
+        return None
+    return _yes_no(wins == 0) if asked.yes_no else asked.options[wins]
+
+
+def _yes_no(verdict: bool | None) -> str | None:
+    return None if verdict is None else "yes" if verdict else "no"
+
+
+def _winner(sizes: Sequence[Interval]) -> int | None:
+    """The one that lies below all others."""
+    for n, (_, high) in enumerate(sizes):
+        if all(high < low for other, (low, _) in enumerate(sizes) if other != n):
+            return n
+    return None
+
+
+def _all_same(reads: Reads, values: Sequence[str]) -> bool | None:
+    """Countries: whether one is named by all ("Canadian-American" is both). Dates: as far as all are known. Places: "Lima" is "Lima, Peru"."""
+    forms = [normalised(value) for value in values]
+    if len(set(forms)) == 1:
+        return True
+    if reads == "country":
+        named = [countries(value) for value in values]
+        return bool(frozenset.intersection(*named)) if all(named) else None
+    if reads in ("year", "number", "start", "end"):
+        sizes = [size for size in (_size(reads, value) for value in values) if size]
+        if len(sizes) < len(values):
+            return None
+        return max(low for low, _ in sizes) <= min(high for _, high in sizes)
+    parts = [_listed(value) for value in values]
+    if reads == "place":
+        fewest = min(parts, key=len)
+        return bool(fewest) and all(fewest <= part for part in parts)
+    return bool(frozenset.intersection(*parts))
+
+
+def _listed(value: str) -> frozenset[str]:
+    return frozenset(filter(None, map(normalised, re.split(r"[,;/]|\band\b", value))))
+
+
+def _fulfils(predicate: str, value: str) -> bool | None:
+    """Whether the value says what the predicate asks: itself yes or no, or its countries and its words; None where it says only a part."""
+    form = normalised(value)
+    if form in YES_NO:
+        return form == "yes"
+    wanted, named = countries(predicate), countries(value)
+    if wanted and named and not wanted <= named:
+        return False
+    words = [word for word in re.findall(r"\w+", fold(predicate)) if word not in STOP_WORDS and not (wanted and countries(word))]
+    there = re.findall(r"\w+", fold(value))
+    held = sum(holds(there, word) for word in words)
+    if held < len(words):  # of a number, as in "before 2000", its absence says nothing
+        return None if held or (wanted and named) or any(map(str.isdigit, words)) else False
+    return None if wanted and not named else bool(words or wanted)
+
+
+def _size(reads: Reads, value: str) -> Interval | None:
+    if reads == "number":
+        return _number(value)
+    if reads == "span":
+        return _span(value)
+    dates = _dates(value)
+    if not dates:
+        return None
+    low, high = dates[-1] if reads == "end" else dates[0]
+    return (low // _DAYS * _DAYS, high // _DAYS * _DAYS + _DAYS - 1) if reads == "year" else (low, high)
+
+
+# Dates
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
+_DATE = re.compile(
+    rf"""(?<!\w)(?<!\d[.,])(?:
+      (?P<iso>\d{{4}}-\d\d-\d\d)
+    | (?:(?P<day>{_DAY})(?:\s+of)?\s+)? (?P<month>{_MONTH}) (?:\s+(?P<day_after>{_DAY}))? (?:,\s*|\s+) (?P<year>\d{{3,4}})
+    | (?P<decade>\d{{3}}0)\s?['’]?s
+    | (?P<century>\d{{1,2}})(?:st|nd|rd|th)[\s-]+century
+    | (?:(?P<ad>ad)\s+)? (?P<plain>\d{{1,4}}) (?:\s*[-–—/]\s*(?P<until>\d\d))?
+    )(?:\s*(?P<era>b\.?c\.?(?:e\.?)?|a\.?d\.?|c\.?e\.?)(?!\w))?(?!\w|[.,]\d)""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII,  # ASCII: else "ſ" is an "s", and "ſep" a month
+)
+_DAYS = 12 * 31
+"""Of a year, every month counted as 31 days: only the order matters, and in a span the years."""
+
+
+def _dates(text: str) -> list[Interval]:
+    """The dates of a text in its order, each as its first and last day, counted from the year 0; years before Christ are negative."""
+    return [date for match in _DATE.finditer(" ".join(text.split())) for date in _date(match)]
+
+
+def _date(match: re.Match[str]) -> list[Interval]:
+    """Two for "1900–50"."""
+    before_christ = (match["era"] or "").lower().startswith("b")
+    if match["century"]:
+        last = 100 * int(match["century"])
+        return [_years(1 - last, 100 - last) if before_christ else _years(last - 99, last)]
+    if match["decade"]:
+        first = int(match["decade"])
+        return [_years(-first - 8, 1 - first) if before_christ else _years(first, first + 9)]
+    if match["iso"]:
+        year, month, day = map(int, match["iso"].split("-"))
+        return [_day(year, month, day)] if 1 <= month <= 12 and 1 <= day <= 31 else [_years(year, year)]
+    year = int(match["year"] or match["plain"])
+    if not match["month"]:
+        if year < 100 and not (match["era"] or match["ad"]):
+            return []  # a day, an age, a count
+        found = [_years(1 - year, 1 - year) if before_christ else _years(year, year)]
+        until = year - year % 100 + int(match["until"] or 0)
+        return [*found, _years(until, until)] if match["until"] and until > year and not before_christ else found
+    month = _MONTHS.index(match["month"].lower()[:3]) + 1
+    signed = 1 - year if before_christ else year
+    said = re.match(r"\d+", match["day"] or match["day_after"] or "")
+    return [_day(signed, month, int(said[0]))] if said else [(_day(signed, month, 1)[0], _day(signed, month, 31)[0])]
+
+
+def _years(first: int, last: int) -> Interval:
+    return float(first * _DAYS), float(last * _DAYS + _DAYS - 1)
+
+
+def _day(year: int, month: int, day: int) -> Interval:
+    there = float(year * _DAYS + (month - 1) * 31 + day - 1)
+    return there, there
+
+
+def _date_only(text: str) -> bool:
+    return bool(_dates(text)) and not re.search(r"[^\W\d]{3}", re.sub(rf"(?i)\b(?:{_MONTH}|the|century|early|late)\b", "", _DATE.sub("", text)))
+
+
+def _span(text: str) -> Interval | None:
+    """From the first date to the last in days, or a duration: "aged 85", "12 years"; None without either. The least and the most that it can be."""
+    dates = _dates(text)
+    if len(dates) > 1:
+        (born_low, born_high), (died_low, died_high) = dates[0], dates[-1]
+        return max(0.0, died_low - born_high), max(0.0, died_high - born_low)
+    years = re.search(r"\b(?:aged?|age of)\s+(\d{1,3})\b|\b(\d{1,3})[\s-]years?\b", text)
+    if not years:
+        return None
+    count = int(years[1] or years[2])
+    return float(count * _DAYS), float(count * _DAYS + _DAYS - 1)
+
+
+# Numbers
+
+_SMALL = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_IN_WORDS = {word: float(n) for n, word in enumerate(_SMALL.split())} | {word: 10.0 * n for n, word in enumerate(_TENS.split(), 2)} | {"dozen": 12.0}
+_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_METRES = {
+    "mm": 1e-3, "cm": 1e-2, "m": 1.0, "metre": 1.0, "meter": 1.0, "km": 1e3, "kilometre": 1e3, "kilometer": 1e3, "inch": 0.0254,
+    "ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "yd": 0.9144, "yard": 0.9144, "mi": 1609.344, "mile": 1609.344,
+}  # fmt: skip
+_NUMERAL = re.compile(
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)\s*(?P<scale>hundred|thousand|million|billion|trillion)?"
+    rf"|\b(?P<words>(?:(?:{'|'.join((*_IN_WORDS, *_SCALES))})(?:[\s-]+(?:and\s+)?|\b))+)",
+    re.IGNORECASE | re.ASCII,
+)
+_UNIT = re.compile(rf"[\s-]*({'|'.join(sorted(_METRES, key=len, reverse=True))})(?:e?s)?\b", re.IGNORECASE | re.ASCII)
+
+
+def _number(text: str) -> Interval | None:
+    """The first number, in digits or words: "$3.5 billion", "twenty-five", "1,234"; a length in metres, so that 716 ft is less than 300 m."""
+    match = _NUMERAL.search(text)
+    if not match:
+        return None
+    if match["digits"]:
+        number = float(match["digits"].replace(",", "")) * _SCALES.get((match["scale"] or "").lower(), 1.0)
+    else:
+        number = _in_words(match["words"])
+    unit = _UNIT.match(text, match.end())
+    size = number * _METRES[unit[1].lower()] if unit else number
+    return (size, size) if size < float("inf") else None
+
+
+def _in_words(text: str) -> float:
+    """ "two hundred and five thousand" → 205,000."""
+    whole, part = 0.0, 0.0
+    for word in re.findall(r"[a-z]+", text.lower()):
+        if word in _IN_WORDS:
+            part = part * 12.0 if word == "dozen" and part else part + _IN_WORDS[word]
+        elif word == "hundred":
+            part = (part or 1.0) * 100.0
+        elif word in _SCALES:
+            whole, part = whole + (part or 1.0) * _SCALES[word], 0.0
+    return whole + part

@@ -1,0 +1,126 @@
+"""Extractive reader: the answer that stands in the chosen passages, by the pair model's spans. No forward pass happens here.
+
+A question that compares is answered by comparing what was read in each option's passages; every other one by the best span of all. A passage may be read
+with the sentence that names it only where the passage with that sentence is chosen too: an answer must follow from what is cited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .answers import normalised
+from .comparison import Comparison, compare, comparison
+from .pair import AnswerSpan
+
+RELEVANCE = 1.0
+"""Weight of a passage's log P(relevant) beside its span's log-odds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """What the pair model said of one way to read a passage, without its vector."""
+
+    relevance: float
+    yes: float
+    spans: tuple[AnswerSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPassage:
+    title: str
+    text: str
+    bare: ReadAs
+    named: ReadAs
+    """With the sentence that names it; as `bare` where there is none."""
+    namer: int | None = None
+    """The place of the passage with that sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer. `places` are passages, `spans` what stands there: the answer itself, or what a comparison compared."""
+
+    text: str
+    score: float
+    """Log-odds against "no answer here", about; of a comparison the worst of what it compared."""
+    places: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
+def find_answer(question: str, passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
+    """The best answer from the chosen passages, however unlikely; None where they hold no word."""
+    asked = _comparison(question)
+    if asked is not None and (compared := _compared(asked, passages, chosen)):
+        return compared
+    spans = [(score, place, span) for place in chosen for score, span in _spans(passages, place, chosen)]
+    if not spans:
+        return None
+    score, place, span = max(spans, key=lambda each: each[0])
+    return Found(passages[place].text[span.start : span.end], score, (place,), ((span.start, span.end),))
+
+
+def ways(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -> Iterator[ReadAs]:
+    """How the passage may be read, given what is chosen."""
+    passage = passages[place]
+    if passage.namer is not None and passage.namer in chosen:
+        yield passage.named
+    yield passage.bare
+
+
+def _spans(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -> Iterator[tuple[float, AnswerSpan]]:
+    for way in ways(passages, place, chosen):
+        for span in way.spans[:1]:
+            yield span.score + RELEVANCE * min(0.0, way.relevance), span
+
+
+def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
+    if asked.asks == "all":
+        return _all_of(passages, chosen)
+    groups = _of_options(asked.options, passages, chosen)
+    best = [max(((s, place, span) for place in group for s, span in _spans(passages, place, chosen)), default=None, key=lambda e: e[0]) for group in groups]
+    found = [each for each in best if each is not None]
+    if len(found) < 2 or len(found) < len(groups):
+        return None
+    text = compare(asked, [passages[place].text[span.start : span.end] for _, place, span in found])
+    if text is None:
+        return None
+    return Found(text, min(score for score, _, _ in found), tuple(place for _, place, _ in found), tuple((s.start, s.end) for _, _, s in found))
+
+
+def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
+    """Yes where every chosen passage says yes."""
+    if not chosen:
+        return None
+    says = {place: max(way.yes for way in ways(passages, place, chosen)) for place in chosen}
+    worst = min(says.values())
+    relevance = min(max(way.relevance for way in ways(passages, place, chosen)) for place in chosen)
+    spans = tuple((0, len(passages[place].text)) for place in says)
+    return Found("yes" if worst > 0 else "no", relevance, tuple(says), spans)
+
+
+def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[list[int]]:
+    """For each option where its attribute may stand: in passages that a passage titled after it names, else in that passage itself.
+
+    Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one.
+    """
+    own = [[place for place in chosen if _titled(passages[place].title, option)] for option in options]
+    if len(own) < 2 or not all(own):
+        roots = [place for place in chosen if passages[place].namer not in chosen]
+        own = [[place] for place in roots[:2]]
+    groups = []
+    for places in own:
+        led = [place for place in chosen if passages[place].namer in places and not any(place in others for others in own)]
+        groups.append(led or places)
+    return groups
+
+
+def _titled(title: str, option: str) -> bool:
+    one, other = normalised(title.partition(" (")[0]), normalised(option.partition(" (")[0])
+    return bool(one) and bool(other) and (one == other or f" {one} " in f" {other} " or f" {other} " in f" {one} ")
+
+
+@lru_cache(maxsize=4096)
+def _comparison(question: str) -> Comparison | None:
+    return comparison(question)
