@@ -7,7 +7,8 @@ sentence that names them. Only `train` questions are used; which those are, spli
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
@@ -16,8 +17,13 @@ from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
 from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
+from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
 from .question import Question
+from .setup import Setup
+
+Tell = Callable[[str, int, int], None]
+"""(what is being done, how much is done, of how much)"""
 
 NEGATIVES = 40
 """Kept of each setting's candidates."""
@@ -126,3 +132,18 @@ def list_example(question: Question, corpus: Corpus, setting: Setting, model: Pa
         () if dropped else question.answers,
         group=f"{question.dataset} {setting}{' dropped' if dropped else ''}",
     )
+
+
+def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExample]], dict[str, list[ReadingExample]]]:
+    """Reading examples of all questions of a pool setup: of `train` by fold, of `val` by data set (their hops left out)."""
+    train: dict[int, list[ReadingExample]] = {0: [], 1: []}
+    val: dict[str, list[ReadingExample]] = {}
+    with ThreadPoolExecutor() as pool:
+        of_questions = pool.map(lambda question: list(reading_examples(question, setup.corpus(question))), setup.questions)
+        for n, (question, examples) in enumerate(zip(setup.questions, of_questions, strict=True), 1):
+            tell("searching for hard negatives", n, len(setup.questions))
+            if is_val(question.id):
+                val.setdefault(question.dataset, []).extend(examples[:1])
+            else:
+                train[fold_of(question.id)] += examples
+    return train, val

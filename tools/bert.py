@@ -118,7 +118,8 @@ class Layer(nn.Module):
         query, key, value = torch.unflatten(qkv, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [count, heads, length, width / heads]
         if torch.is_grad_enabled() and query.device.type == "cpu":  # the fused kernel's backward takes half of a training step there
             weights = torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1)
-            return (weights @ value).transpose(1, 2).flatten(2).flatten(0, 1)
+            attended: Tensor = (weights @ value).transpose(1, 2).flatten(2).flatten(0, 1)
+            return attended
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2).flatten(0, 1)
 
 

@@ -40,7 +40,7 @@ class Comparison:
     reads: Reads
     """What a value is: a date (of a range its start or its end), the time between two dates, a year, a number, a country, a place, anything else."""
     predicate: str
-    """What has to hold of each option, where all or which is asked: "both American", "located along a river"; else ""."""
+    """What has to hold of each option, where all or which is asked: "American", "Which is located along a river"; else ""."""
 
 
 # How a question compares
@@ -48,8 +48,8 @@ class Comparison:
 _EARLY = "first|earliest|earlier|sooner|older|oldest|elder|eldest"
 _LATE = "(?:more|most) recent(?:ly)?|later|latest|last|younger|youngest|newer|newest|recently"
 _MORE = (
-    "more|most|larger|largest|bigger|biggest|greater|greatest|higher|highest|longer|longest|taller|tallest|deeper|deepest|wider|widest|heavier|heaviest"
-    "|faster|fastest|farther|farthest|further|furthest|richer|richest|stronger|strongest|better|best"
+    "more|most|larger|largest|bigger|biggest|greater|greatest|higher|highest|longer|longest|taller|tallest|deeper|deepest|wider|widest"
+    "|heavier|heaviest|faster|fastest|farther|farthest|further|furthest|richer|richest|stronger|strongest|better|best"
 )
 _LESS = "fewer|fewest|less|least|smaller|smallest|shorter|shortest|lower|lowest|lighter|lightest|narrower|narrowest|slower|slowest|closer|nearer"
 _DIRECTION = re.compile(
@@ -112,7 +112,8 @@ _TITLED_AND = re.compile(r",?\s+And\s+")
 _SET_BEFORE = re.compile(r"(?P<a>.+?)\s(?P<tail>(?:\S+\s+){0,8}?(?P<link>than|before|after|prior to))\s+(?P<b>\S.*)")
 _PARTICIPLE = (
     "located|situated|based|born|made|produced|released|published|founded|formed|established|found|native|members?|set|built|written|directed|created"
-    "|originat(?:ed?|ing)|originally|come|came|hail|work|died|are|were|who|that|which|live[ds]?|play(?:ed|s)?|raised|named|known|dies?|gr[eo]w|stud(?:y|ied)|graduated?|speaks?|spoke"
+    "|originat(?:ed?|ing)|originally|come|came|hail|work|died|are|were|who|that|which|live[ds]?|play(?:ed|s)?|raised|named|known"
+    "|dies?|gr[eo]w|stud(?:y|ied)|graduated?|speaks?|spoke"
 )
 _STRONG_TAIL = re.compile(
     rf"""(?:,\s*|\s)
@@ -128,11 +129,14 @@ _STATED = re.compile(r"(?P<names>.+?\s+and\s+.+?),?\s+(?:(?:are|were)\s+|(?=(?:h
 _OF_TWO_FIRST = re.compile(r"(?:out of|in between|between|of|from|among)\s+(?P<two>.+?),?\s+(?P<stem>(?:which|who|whose|what)\b.+)", re.IGNORECASE)
 _WHO_OF_TWO = re.compile(r"(?:who|which)(?:\s+one)?\s+(?:out\s+)?of\s+(?P<two>.+?\s+and\s+.+)", re.IGNORECASE)
 _OF_TWO_LAST = re.compile(rf"(?P<stem>.+?\b(?:{_EARLY}|{_LATE}|{_MORE}|{_LESS})),?\s+(?:out of|of|between|among)\s+(?P<two>.+)")
+_MARK = re.compile(r"\s*[,:]\s*|\s+[-–]\s+")
+_CAPITAL = re.compile(r"\s(?=(?:the\s+)?[\"“']?[^\W\da-z_])")
+_SPACE = re.compile(r"\s")
 _BEGINNERS = """
     de del della der den des di da das do dos du la le les el los las lo van von zu zum zur al bin ibn ben ter te ten y e l d"""
 _PARTICLES = frozenset(_BEGINNERS.split())
 """Lower-case words that a name may begin with."""
-_INSIDE = _PARTICLES | frozenset("of the and in on at for to with from by a an or vs v".split())
+_INSIDE = _PARTICLES | frozenset("of the and in on at for to with from by a an or vs v et und och og i ed".split())
 """Lower-case words that may stand inside a name."""
 _KIND = re.compile(r"\s(?:films|movies|bands|songs|albums|villages|magazines)$")
 _APPOSITION = re.compile(r",\s+(?:the|an?)\s+[^,]*$")
@@ -219,6 +223,8 @@ def _of_two(text: str) -> Comparison | None:
         options = _two_names(names) if _is_name(names) and _only_name(names) else ()
     elif match := _OF_TWO_LAST.fullmatch(text):
         options, stem = _two_names(match["two"]), match["stem"]
+        if not all(map(_is_name, options)):
+            return None  # Who for most of his career was an actor and best known for Fred?
     else:
         return None
     found = _direction(stem)
@@ -235,8 +241,9 @@ def _which(text: str) -> Comparison | None:
         return None
     before, after = text[: split.start()], text[split.end() :]
     compared = _DIRECTION.search(before)
-    if split[0].strip(" ,") == "and" and not (compared and re.search("[,:]", before[compared.end() :])):
-        return None  # Which film is older, A and B?
+    joined = split.re is _AND
+    if joined and not (compared and re.search("[,:]", before[compared.end() :])):
+        return None  # "and" stands for "or" only in "Which film is older, A and B?"
     second, rest = after, ""
     inner = re.search(r",\s+(?=(?:is|was|are|were|has|had|have|did|does|appears?|which|who|came|won|wrote|reached)\b)", after)
     if inner:
@@ -248,7 +255,7 @@ def _which(text: str) -> Comparison | None:
     stem, first = _stem_and_name(before, compared.end() if compared else None, loose=bool(rest))
     first, second = _name(_APPOSITION.sub("", first)), _name(_APPOSITION.sub("", second))
     predicate = f"{stem} {rest}".strip()
-    if not stem or not _are_names(text, first, second):
+    if not stem or not (_is_name(first) and _is_name(second) if joined else _are_names(text, first, second)):
         return None
     asks, reads = _direction(predicate) or ("which", "text")
     return _made((first, second), asks, reads, predicate=predicate)
@@ -275,10 +282,10 @@ def _stem_and_name(before: str, compared: int | None, *, loose: bool) -> tuple[s
     first comma from which on every part looks like a name. `loose`: "Which band A or B was formed first", with no comma at all.
     """
     if compared is not None:
-        mark = re.compile(r"\s*[,:]\s*|\s+[-–]\s+").search(before, compared)
+        mark = _MARK.search(before, compared)
         if mark:
             return before[: mark.start()], before[mark.end() :]
-        capital = re.compile(r"\s(?=(?:the\s+)?[\"“']?[^\W\da-z_])").search(before, compared) or re.compile(r"\s").search(before, compared)
+        capital = _CAPITAL.search(before, compared) or _SPACE.search(before, compared)
         return (before[: capital.start()], before[capital.end() :]) if capital else ("", "")
     marks = list(re.finditer(r"\s*[,:]\s*", before))
     for n, mark in enumerate(marks):
@@ -454,7 +461,7 @@ def _fulfils(predicate: str, value: str) -> bool | None:
     held = sum(holds(there, word) for word in words)
     if held < len(words):  # of a number, as in "before 2000", its absence says nothing
         return None if held or (wanted and named) or any(map(str.isdigit, words)) else False
-    return None if wanted and not named else bool(words or wanted)
+    return None if (wanted and not named) or not (words or wanted) else True
 
 
 def _size(reads: Reads, value: str) -> Interval | None:

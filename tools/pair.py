@@ -139,7 +139,7 @@ class PairModel:
         new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
         found.update(zip(new, self._read(new), strict=True))
         with self._lock:
-            self._known.update(((pair, found[pair]) for pair in new[-_REMEMBERED:]))
+            self._known.update((pair, found[pair]) for pair in new[-_REMEMBERED:])
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return [found[pair] for pair in pairs]

@@ -1,7 +1,7 @@
 """Extractive reader: the answer that stands in the chosen passages, by the pair model's spans. No forward pass happens here.
 
-A question that compares is answered by comparing what was read in each option's passages; every other one by the best span of all. A passage may be read
-with the sentence that names it only where the passage with that sentence is chosen too: an answer must follow from what is cited.
+A question that compares is answered by comparing what was read in each option's passages; every other one by the best span of all. A passage may be
+read with the sentence that names it only where the passage with that sentence is chosen too: an answer must follow from what is cited.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from .answers import normalised
 from .comparison import Comparison, compare, comparison
 from .pair import AnswerSpan
 
-RELEVANCE = 1.0
-"""Weight of a passage's log P(relevant) beside its span's log-odds."""
+RELEVANCE = 0.5
+"""Weight of a passage's log-odds of being evidence, where they are below 0, beside its span's."""
+_VALUES = 4
+"""Spans of one option that are tried as what a comparison compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +72,40 @@ def ways(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -
     yield passage.bare
 
 
-def _spans(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -> Iterator[tuple[float, AnswerSpan]]:
+def _spans(passages: Sequence[ReadPassage], place: int, chosen: Collection[int], *, most: int = 1) -> Iterator[tuple[float, AnswerSpan]]:
     for way in ways(passages, place, chosen):
-        for span in way.spans[:1]:
+        for span in way.spans[:most]:
             yield span.score + RELEVANCE * min(0.0, way.relevance), span
 
 
 def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
+    """None where what is compared is not there, so that the best span has to do."""
     if asked.asks == "all":
         return _all_of(passages, chosen)
-    groups = _of_options(asked.options, passages, chosen)
-    best = [max(((s, place, span) for place in group for s, span in _spans(passages, place, chosen)), default=None, key=lambda e: e[0]) for group in groups]
-    found = [each for each in best if each is not None]
-    if len(found) < 2 or len(found) < len(groups):
+    groups = [_best_values(passages, group, chosen) for group in _of_options(asked.options, passages, chosen)]
+    if len(groups) < 2 or not all(groups):
         return None
-    text = compare(asked, [passages[place].text[span.start : span.end] for _, place, span in found])
-    if text is None:
+    for values in sorted(product(*groups), key=lambda values: -sum(score for score, _, _ in values)):
+        text = compare(asked, [passages[place].text[span.start : span.end] for _, place, span in values])
+        if text is not None:
+            return _found(text, values)
+    if asked.yes_no:
+        return _all_of(passages, chosen)
+    if not asked.options:
         return None
-    return Found(text, min(score for score, _, _ in found), tuple(place for _, place, _ in found), tuple((s.start, s.end) for _, _, s in found))
+    likeliest = max(range(len(groups)), key=lambda option: groups[option][0][0])  # whose passage speaks most surely of what is asked
+    return _found(asked.options[likeliest], groups[likeliest][:1])
+
+
+def _best_values(passages: Sequence[ReadPassage], group: Collection[int], chosen: Collection[int]) -> list[tuple[float, int, AnswerSpan]]:
+    """What may be the attribute of one option, likeliest first: the best span may be no date, the next be one."""
+    spans = [(score, place, span) for place in group for score, span in _spans(passages, place, chosen, most=_VALUES)]
+    return sorted(spans, key=lambda each: -each[0])[:_VALUES]
+
+
+def _found(text: str, values: Sequence[tuple[float, int, AnswerSpan]]) -> Found:
+    spans = tuple((span.start, span.end) for _, _, span in values)
+    return Found(text, min(score for score, _, _ in values), tuple(place for _, place, _ in values), spans)
 
 
 def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:

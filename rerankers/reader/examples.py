@@ -120,7 +120,7 @@ def answer_tokens(window: Window, passage: LabelledPassage) -> tuple[tuple[int, 
 
 def occurrences(text: str, answers: Sequence[str]) -> list[tuple[int, int]]:
     """Where an answer stands in the text as whole words, whatever its case and spacing."""
-    spans = set()
+    spans: set[tuple[int, int]] = set()
     for answer in answers:
         words = answer.split()
         if words:

@@ -1,6 +1,6 @@
 """Trains the pair model: relevance and reading together, from MiniLM.
 
-On CPU every core takes a part of each batch (autograd runs in the thread that asks for it; two single-threaded halves beat one two-threaded whole), in
+On CPU every core takes a part of each batch (autograd runs in the thread that asks for it; single-threaded parts beat a two-threaded whole), in
 bf16 where the CPU computes in it. A checkpoint after every few minutes, so that a killed run goes on where it was.
 """
 

@@ -1,4 +1,4 @@
-"""How well a pair model ranks and reads, on questions that it was not trained on. Chooses checkpoints; the figures to report come from `passel eval`."""
+"""How well a pair model ranks and reads, on questions that it was not trained on. Chooses checkpoints; figures to report: `passel eval`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List examples: what the list policy learns from. Everything that a forward pass of the pair model tells is computed once, so a rollout costs none."""
+"""List examples: what the list policy learns from. What the pair model tells is computed once, so a rollout costs no forward pass."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ standard deviation, which would cancel any normalisation of the reward. The prob
 computed exactly at every step of every sampled list (the choices can be enumerated, no estimator is needed), groups without variance are dropped.
 Alarms (alarms.py) watch for collapse; on one, training goes back to the best checkpoint with half the learning rate.
 
-Source: Shao et al., "DeepSeekMath" (arXiv 2402.03300), section 4.1, for GRPO; Kool, van Hoof and Welling, "Buy 4 REINFORCE Samples, Get a Baseline for
-Free!" (ICLR workshop 2019), for leave-one-out; Liu et al., "Understanding R1-Zero-Like Training" (arXiv 2503.20783), against dividing by the deviation.
+Source: Shao et al., "DeepSeekMath" (arXiv 2402.03300), section 4.1, for GRPO; Kool, van Hoof and Welling, "Buy 4 REINFORCE Samples, Get a Baseline
+for Free!" (ICLR workshop 2019), for leave-one-out; Liu et al., "Understanding R1-Zero-Like Training" (arXiv 2503.20783), against dividing by the
+deviation.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ def grpo(
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0)
     first = _measured(network, val, earned, orders, config)
     best, best_figures, curve = copy.deepcopy(network), first, [{"step": 0.0, **first}]
-    watch, at_start = None, Watch(first["val length"], 0.0)
+    watch: Watch | None = None
+    at_start = Watch(first["val length"], 0.0)
     for step in range(1, config.steps + 1):
         batch = random.choices(train, weights=[one.weight for one in train], k=config.lists)
         figures = _step(network, reference, optimizer, batch, earned, orders, config, generator)
@@ -184,7 +186,8 @@ def _step(
     with torch.no_grad():
         encoded = network.encode(lists)
         picks = decode(network, encoded[rows], budgets, sample=True, generator=generator)
-    scored = [earned.of(batch[row], chosen, orders[batch[row].group, batch[row].id]) for row, chosen in zip(rows.tolist(), picks.tolist(), strict=True)]
+    sampled = [(batch[row], chosen) for row, chosen in zip(rows.tolist(), picks.tolist(), strict=True)]
+    scored = [earned.of(one, chosen, orders[one.group, one.id]) for one, chosen in sampled]
     reward = torch.tensor([value for value, _ in scored]).view(len(batch), config.samples)
     advantage = leave_one_out(reward)
     varied = (reward.std(1) > 1e-6).repeat_interleave(config.samples)
@@ -207,7 +210,8 @@ def _step(
         loss = -gain.mean() + config.kl * kl - config.entropy * entropy
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        if not torch.isfinite(torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)):
+            return {**figures, "kl": math.nan, "entropy": math.nan}  # the weights are still numbers
         optimizer.step()
     return {**figures, "kl": float(kl.detach()), "entropy": float(entropy.detach())}
 
@@ -258,7 +262,10 @@ def _measured(
     orders: Mapping[tuple[str, str], Sequence[int]],
     config: GrpoConfig,
 ) -> dict[str, float]:
-    """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens, and the share of empty ones where evidence is."""
+    """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens.
+
+    "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is.
+    """
     chosen = select_all(network, val, budget=config.budget)
     scored = [earned.of(one, picked, orders[one.group, one.id]) for one, picked in zip(val, chosen, strict=True)]
     terms: dict[str, list[float]] = {}
@@ -276,6 +283,6 @@ def _measured(
 
 
 def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:
-    """By the same alarms: a reward that pays for collapse pays for it on `val` too, and one greedy choice may be lost before half of the samples are."""
+    """By the same alarms: a reward that pays for collapse pays for it on `val` too, where every greedy choice may be lost before half the samples are."""
     figures = {"length": measured["val length"], "empty": measured["val nothing"], "kl": 0.0, "entropy": 0.0, "varied": 0.0}
     return alarm(at_start, figures) is not None

@@ -1,8 +1,8 @@
 """Stage 1, imitation: the policy learns to pick the evidence and to stop, from labels.
 
 Pointer cross-entropy on the gold passages, in hop order where that is known; where it is not, any gold passage that is left is right (the loss is of
-their summed probability, the next one picked being the policy's own favourite among them). Then STOP. Where no evidence is among the candidates, STOP at
-once. Beside it cross-entropy of each candidate's relevance.
+their summed probability, the next one picked being the policy's own favourite among them). Then STOP. Where no evidence is among the candidates,
+STOP at once. Beside it cross-entropy of each candidate's relevance.
 
 Source: the pointer loss of "Dynamic Passage Selector" (arXiv 2508.09497), which knows one order only and no empty list.
 """
@@ -87,7 +87,7 @@ def imitation_loss(network: ListNetwork, batch: Sequence[ListExample], config: I
     gold = _gold(batch, lists)
     picks = _to_imitate(network, encoded, batch, gold, budgets)
     steps = step_log_probs(network, encoded, picks, budgets)
-    right = _right(batch, picks, gold, steps)
+    right = _right(batch, picks, steps)
     of_steps = -torch.logsumexp(steps.masked_fill(~right, -torch.inf), 2)
     pointer = torch.where(made(picks, steps.shape[1]), of_steps, torch.zeros(())).sum(1)
     relevance = F.binary_cross_entropy_with_logits(encoded.relevance, gold.float(), reduction="none")
@@ -119,7 +119,7 @@ def _to_imitate(
     with torch.no_grad():
         state = State(encoded, budgets)
         orders: list[list[int]] = [[] for _ in batch]
-        for step in range(MOST):
+        for _ in range(MOST):
             open_ = state.open & gold
             if not open_.any():
                 break
@@ -134,7 +134,7 @@ def _to_imitate(
     return Picks.of(orders)
 
 
-def _right(batch: Sequence[ListExample], picks: Picks, gold: Tensor, steps: Tensor) -> Tensor:
+def _right(batch: Sequence[ListExample], picks: Picks, steps: Tensor) -> Tensor:
     """Which choices are right at each step: bool as `steps`."""
     right = torch.zeros(steps.shape, dtype=torch.bool)
     for i, order in enumerate(picks.tolist()):

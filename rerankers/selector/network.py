@@ -114,8 +114,8 @@ class ListNetwork(nn.Module):
     def logits(self, encoded: Encoded, chosen: Tensor, last: Tensor, open_: Tensor) -> Tensor:
         """Of each next pick, STOP last: [lists, n + 1].
 
-        chosen: float [lists, n], 1 for what was picked; last: int64 [lists], the newest pick, -1 before the first; open_: bool [lists, n], what may be
-        picked. STOP may always be.
+        chosen: float [lists, n], 1 for what was picked; last: int64 [lists], the newest pick, -1 before the first; open_: bool [lists, n], what may
+        be picked. STOP may always be.
         """
         picked = chosen.sum(1, keepdim=True)
         mean = torch.einsum("ln,lnw->lw", chosen, encoded.values) / picked.clamp(min=1)
@@ -126,7 +126,8 @@ class ListNetwork(nn.Module):
         named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
         own = self.own(encoded.values).squeeze(-1)
         logits = logits + torch.cat([own + named, self.stop_bias.expand(len(logits), 1)], 1)
-        return logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
+        masked: Tensor = logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
+        return masked
 
 
 class _Layer(nn.Module):

@@ -97,7 +97,7 @@ def taken(steps: Tensor, picks: Picks) -> Tensor:
 
 
 def made(picks: Picks, count: int) -> Tensor:
-    """At which of `count` steps a choice was made, STOP's included: bool [lists, count]. A list of MOST picks ends without one: it has no STOP to pay for."""
+    """At which of `count` steps a choice was made, STOP's included: bool [lists, count]. A list of MOST picks ends without one, and pays for none."""
     steps = torch.arange(count)[None, :]
     return (steps <= picks.counts[:, None]) & (steps < MOST)
 

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from passel.tools.comparison import Asks, Comparison, Reads, compare, comparison
 
-WORDS = (
-    "Which who of between both Are Was Do Does film films director first older same the country more than before or and , : A Bo “The Moon” al- in 1956 "
-    "share have located nationality ? longer lived born from American"
-)
-questions = st.text(max_size=200) | st.lists(st.sampled_from(WORDS.split()), max_size=20).map(" ".join)
-values = st.text(max_size=60) | st.lists(
-    st.sampled_from("c. 9 June 1956 , 44 BC the 1920s 19th century – 50 2012-02-30 3.5 million twenty-five ft km and American Iranian yes no".split()), max_size=8
-).map(" ".join)
+QUESTION_WORDS = """
+    Which who of between both Are Was Do Does film films director first older same the country more than before or and , : A Bo “The Moon” al- in
+    1956 share have located nationality ? longer lived born from American"""
+VALUE_WORDS = """
+    c. 9 June 1956 , 44 BC the 1920s 19th century – 50 2012-02-30 3.5 million twenty-five ft km and American Iranian yes no"""
+questions = st.text(max_size=200) | st.lists(st.sampled_from(QUESTION_WORDS.split()), max_size=20).map(" ".join)
+values = st.text(max_size=60) | st.lists(st.sampled_from(VALUE_WORDS.split()), max_size=8).map(" ".join)
 dates = st.tuples(st.integers(1, 2100), st.integers(1, 12), st.integers(1, 28))
 MONTHS = "January February March April May June July August September October November December".split()
 
@@ -30,9 +29,9 @@ def asked(asks: Asks, reads: Reads, *, yes_no: bool = False, predicate: str = ""
     ("question", "options", "asks", "reads"),
     [
         ("Which film came out first, I'M Not Angry! or Żołnierz Zwycięstwa?", ("I'M Not Angry!", "Żołnierz Zwycięstwa"), "least", "start"),
-        ("Which film has the director born later, The Prairie King or Nenjil Or Aalayam?", ("The Prairie King", "Nenjil Or Aalayam"), "most", "start"),
+        ("Which film has the director born later, The Rack or Nenjil Or Aalayam?", ("The Rack", "Nenjil Or Aalayam"), "most", "start"),
         ("Which film has the director who is older than the other, High Heels or Ali?", ("High Heels", "Ali"), "least", "start"),
-        ("Which film has the director died first, Believe Me, Xantippe or Dance, Fools, Dance?", ("Believe Me, Xantippe", "Dance, Fools, Dance"), "least", "end"),
+        ("Which film has the director died first, Believe, Ann or Dance, Fools, Dance?", ("Believe, Ann", "Dance, Fools, Dance"), "least", "end"),
         ("Which film was released more recently, True Bromance or V Trestném Území?", ("True Bromance", "V Trestném Území"), "most", "start"),
         ("Who is younger, Daniel Darc or Thomas Worthington (Governor)?", ("Daniel Darc", "Thomas Worthington (Governor)"), "most", "start"),
         ("Who was born first out of Arthur Schneider and Julien Cardy?", ("Arthur Schneider", "Julien Cardy"), "least", "start"),
@@ -59,10 +58,10 @@ def test_a_choice_of_two(question: str, options: tuple[str, str], asks: Asks, re
     [
         ("Were Joe Gallivan and John Loone from the same country?", ("Joe Gallivan", "John Loone"), "same", "country"),
         ("Do both films: Young Winston and Ekangi have the directors from the same country?", ("Young Winston", "Ekangi"), "same", "country"),
-        ("Do both Hagiga and While Mexico Sleeps films have the directors from the same country?", ("Hagiga", "While Mexico Sleeps"), "same", "country"),
+        ("Do both Ali and While Mexico Sleeps films have the directors from the same country?", ("Ali", "While Mexico Sleeps"), "same", "country"),
         ("Are director of film A Few Hours Of Spring and director of film The New Hotel both from the same country?",
          ("A Few Hours Of Spring", "The New Hotel"), "same", "country"),
-        ("Are both villages, Stanari and Krasnoye, Belgorod Oblast, located in the same country?", ("Stanari", "Krasnoye, Belgorod Oblast"), "same", "country"),
+        ("Are both villages, Stanari and Krasnoye, Belgorod, located in the same country?", ("Stanari", "Krasnoye, Belgorod"), "same", "country"),
         ("Did the movies The Wrath Of Silence and A Touch Of The Other, originate from the same country?",
          ("The Wrath Of Silence", "A Touch Of The Other"), "same", "country"),
         ("Does Seán Brosnahan have the same nationality as Julia Leigh?", ("Seán Brosnahan", "Julia Leigh"), "same", "country"),
@@ -98,6 +97,7 @@ def test_yes_or_no(question: str, options: tuple[str, ...], asks: Asks, reads: R
         "When did Richard Howell and his son die?",
         "Can a packet be lost and if so, then where does it go?",
         "Which film came out first?",
+        "Who for most of his career was an actor, and best known for Fred?",
         "",
         "?",
     ],

@@ -79,11 +79,10 @@ def test_names_alike_do_not_mix(one: str, other: str) -> None:
     assert countries(one)
 
 
-@pytest.mark.parametrize(("country", "wording"), WORDINGS)
-def test_every_wording_of_the_table_names_its_country(country: str, wording: str) -> None:
-    assert country in countries(wording)
-    assert country in countries(f"He was a {wording}-born painter.")
-    assert countries(wording) == {country} or wording in ("Congo", "Congolese")
+def test_every_wording_of_the_table_names_its_country_and_no_other() -> None:
+    for country, wording in WORDINGS:
+        assert country in countries(f"He was a {wording}-born painter.")
+        assert countries(wording) == {country} or wording in ("Congo", "Congolese")
 
 
 @given(st.text() | st.lists(st.sampled_from([wording for _, wording in WORDINGS])).map(" ".join))

@@ -28,7 +28,9 @@ HALL = Candidate(
     (Hit("dense", "q", 3, 0.5), Hit("dense", "q2", 1, 0.6), Hit("lexical", "q", 0, 9.0), Hit("linked", "q", 4, 0.5, via=None)),
     Passage("hall", "hall", "Ilse Marn designed it.", title="Harbour Hall (building)"),
 )
-MARN = Candidate("marn", (Hit("linked", "q", 2, 0.4, via="hall", naming=(0, 21)),), Passage("marn", "marn", "She was born in Sedge.", title="Ilse Marn"))
+MARN = Candidate(
+    "marn", (Hit("linked", "q", 2, 0.4, via="hall", naming=(0, 21)),), Passage("marn", "marn", "She was born in Sedge.", title="Ilse Marn")
+)
 MILL = Candidate(
     "mill", (Hit("naming", "q", 1, 0.3, via="marn"), Hit("linked", "q", 0, 0.3, via="gone", naming=(0, 4))), Passage("mill", "mill", "A mill.")
 )

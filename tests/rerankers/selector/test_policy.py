@@ -96,9 +96,7 @@ def test_twelve_of_fourteen(network: Any, made_up: Any) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(0, 9), seed=st.integers(0, 50), budget=st.integers(0, 250), bias=st.sampled_from([0.0, -2.0, 1.0]))
-def test_the_probability_of_a_list_is_the_product_of_its_choices(
-    network: Any, made_up: Any, n: int, seed: int, budget: int, bias: float
-) -> None:
+def test_the_probability_of_a_list_is_the_product_of_its_choices(network: Any, made_up: Any, n: int, seed: int, budget: int, bias: float) -> None:
     net = network(seed)
     encoded = encode(net, made_up(n, seed))
     budgets = torch.tensor([budget])

@@ -51,7 +51,15 @@ def test_order(chosen: list[int], gold: list[int], ordered: bool, expected: floa
 
 @pytest.mark.parametrize(
     ("tokens", "baseline", "worth", "expected"),
-    [(0, 100, 1.0, 1.0), (0, 100, 0.0, 0.0), (100, 100, 1.0, 0.5), (100, 100, 0.5, 0.25), (200, 100, 1.0, 0.0), (900, 100, 1.0, 0.0), (50, 100, 1.0, 0.75)],
+    [
+        (0, 100, 1.0, 1.0),
+        (0, 100, 0.0, 0.0),
+        (100, 100, 1.0, 0.5),
+        (100, 100, 0.5, 0.25),
+        (200, 100, 1.0, 0.0),
+        (900, 100, 1.0, 0.0),
+        (50, 100, 1.0, 0.75),
+    ],
 )
 def test_saving(tokens: int, baseline: int, worth: float, expected: float) -> None:
     assert saving(tokens, baseline, worth) == pytest.approx(expected)
