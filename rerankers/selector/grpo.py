@@ -283,6 +283,6 @@ def _measured(
 
 
 def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:
-    """By the same alarms: a reward that pays for collapse pays for it on `val` too, where every greedy choice may be lost before half the samples are."""
+    """By the same alarms: a reward that pays for collapse pays for it on `val` too, and there every greedy choice may be lost first."""
     figures = {"length": measured["val length"], "empty": measured["val nothing"], "kl": 0.0, "entropy": 0.0, "varied": 0.0}
     return alarm(at_start, figures) is not None
