@@ -19,7 +19,7 @@ from ..graphs.context import RagContext
 from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, new_question, run
-from ..rerankers.default import default_selector
+from ..rerankers.default import default_selector, pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
 from ..tools.corpus import Corpus
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from ..tools.loaders import Document
+    from ..tools.pair import PairModel
 
 MOST_QUESTION_CHARACTERS = 8_000
 History = Sequence[tuple[str, str]]
@@ -44,6 +45,7 @@ class Agent:
     """Answers questions over one corpus. Safe to share between threads and event loops; close it, or use it in a `with`.
 
     model: a LangChain chat model, or its name ("openai:gpt-…", "local:PATH.gguf"); None for the embedded planner and generator.
+    selector, reader: what chooses the passages, and what reads them where no chat model does; None for the trained ones.
     threads: the SQLite file that remembers conversations; only touched when a `thread` is named.
     """
 
@@ -53,6 +55,7 @@ class Agent:
         *,
         model: BaseChatModel | str | None = None,
         selector: Selector | None = None,
+        reader: PairModel | None = None,
         budget: Budget | None = None,
         threads: Path | None = None,
         base_url: str | None = None,
@@ -60,6 +63,7 @@ class Agent:
         self.corpus = corpus
         self.budget = budget or Budget()
         self._selector: Selector = selector or default_selector(corpus.encoder)
+        self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
@@ -99,8 +103,10 @@ class Agent:
         encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
         with contextlib.ExitStack() as stack:
             opened = stack.enter_context(Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server))
-            selector = default_selector(opened.encoder, chosen.cut)
-            agent = cls(opened, model=chosen.model, selector=selector, budget=chosen.budget, base_url=chosen.base_url)
+            selector = chosen.selector(opened.encoder)
+            agent = cls(
+                opened, model=chosen.model, selector=selector, reader=selector.pair, budget=chosen.budget, base_url=chosen.base_url
+            )
             agent._closing = stack.pop_all()
         return agent
 
@@ -168,7 +174,7 @@ class Agent:
         asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id)
         if filters is not None:
             to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
-        context = RagContext(self.corpus, self._selector, self._model, budget or self.budget)
+        context = RagContext(self.corpus, self._selector, self._model, budget or self.budget, reader=self._reader)
         if thread is None:
             async for event in run(self._graph, context, asked):
                 yield event

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from ..rerankers import cuts
 from ..tools.budget import Budget
 from ..tools.errors import UsageError
 from ..tools.home import passel_home
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from ..rerankers.selector.selector import LearnedSelector
+    from ..tools.encoder import Encoder
 
 CORPUS_FILE = "corpus.sqlite3"
 """What makes a folder a corpus."""
@@ -36,7 +38,8 @@ class Settings(BaseSettings):
     device: str | None = Field(default=None, description="cpu, cuda …; none: CUDA when there is one")
     chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
     budget: Budget = Field(default=Budget())
-    passages: int = Field(default=8, ge=1, le=100, description="most passages the generator sees")
+    passages: int = Field(default=12, ge=1, le=100, description="most passages the generator sees; the selector takes no more than 12")
+    weights: Path | None = Field(default=None, description="folder that passel train wrote; none: the bundled weights")
 
     @classmethod
     def settings_customise_sources(
@@ -61,9 +64,17 @@ class Settings(BaseSettings):
         except ValueError as error:  # a TOML file that does not parse
             raise UsageError(f"bad settings: {error}", "Look at passel.toml and .env in this folder.") from None
 
-    @property
-    def cut(self) -> cuts.Cut:
-        return cuts.fixed(self.passages)
+    def selector(self, encoder: Encoder) -> LearnedSelector:
+        """The learned one, with the pair model that it shares with the reader. Raises PasselError where `weights` holds none."""
+        from ..rerankers.default import WEIGHTS, default_selector
+
+        return default_selector(encoder, weights=self.weights or WEIGHTS, device=self.device, most=self.passages)
+
+    def digest(self) -> str:
+        """Of the weights in use."""
+        from ..rerankers.default import WEIGHTS, digest
+
+        return digest(self.weights or WEIGHTS)
 
     def corpus_path(self, name: str | None = None) -> Path:
         """Where a corpus lies: a path where `name` has a separator or is the folder of a corpus, else a name under `$PASSEL_HOME/corpora`."""

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..rerankers.default import pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget, Spent
 from ..tools.candidate import Candidate
+from ..tools.pair import PairModel
 from ..tools.passage import Passage
 from ..tools.search import FOUND
 
@@ -29,6 +31,8 @@ class RagContext:
     budget: Budget = field(default_factory=Budget)
     found: int = FOUND
     """Passages that one search keeps."""
+    reader: PairModel = field(default_factory=pair_model)
+    """What the embedded generator, resolve and judge read the selected passages with; one with the selector's, so that it remembers them."""
     started: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:

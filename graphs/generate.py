@@ -59,10 +59,12 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 
 
 def _extracted(state: RagState, context: RagContext) -> list[DraftSentence]:
-    encoder, selection = context.corpus.encoder, state["selection"]
+    selection, subs = state["selection"], state["sub_questions"]
     candidates = with_passages(state["candidates"], context.corpus, state.get("filters"))
-    parts = [(sub["id"], read_selected(encoder, sub["question"], candidates, selection)) for sub in ready(state["sub_questions"])]
-    return extract(read_selected(encoder, state["standalone"], candidates, selection), parts)
+    needed = {other for sub in subs for other in sub["depends_on"]}
+    last = [sub for sub in ready(subs) if sub["id"] not in needed]
+    parts = [(sub["id"], read_selected(context.reader, sub["question"], candidates, selection)) for sub in last]
+    return extract(read_selected(context.reader, state["standalone"], candidates, selection), parts)
 
 
 async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:

@@ -40,8 +40,9 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         queries = [Query(query=sub["question"], reason="next_hop", sub_question=sub["id"]) for sub in waiting]
         return Verdict(kind="look", why="a sub-question became ready", queries=queries)
 
-    chains = read_selected(corpus.encoder, state["standalone"], with_passages(state["candidates"], corpus, filters), state["selection"])
-    evidence = weigh(state["standalone"], chains)
+    selection = state["selection"]
+    read = read_selected(context.reader, state["standalone"], with_passages(state["candidates"], corpus, filters), selection)
+    evidence = weigh(read, selection["relevance"] if selection else ())
     declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
     enough = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     if evidence.answerable >= enough and not declined:
@@ -51,7 +52,8 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     if gaps and may_look:
         why = "the evidence does not speak of what the question names"
         return Verdict(kind="look", why=why, queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
-    if not chains:
-        return Verdict(kind="abstain", why=f"no passage fits the evidence budget of {context.budget.evidence_tokens} tokens")
+    if not read.passages:
+        why = selection["stop_reason"] if selection else "no candidates"
+        return Verdict(kind="abstain", why=f"nothing was selected: {why}", missing=evidence.missing)
     why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
     return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)

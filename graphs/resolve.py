@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ..rerankers.chains import read_chains
+from ..rerankers.selector.examples import read_passages
 from ..tools import chat
 from ..tools.candidate import Candidate, query_key
-from ..tools.names import mentions, name_key
+from ..tools.reader import find_answer
 from .answer import SubQuestion
 from .context import RagContext, spent_on, with_passages
 from .events import Resolved
@@ -20,6 +18,8 @@ from .state import RagState, RagUpdate, SubQuestionState, ready, same_query
 
 _PASSAGES = 5
 """Read for one sub-question: its own best candidates."""
+LEAST = -2.0
+"""Log-odds of an answer that is still worth a search: a wrong one costs a look, none at all the question."""
 
 
 async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -32,7 +32,7 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         return {}
     candidates = await asyncio.to_thread(with_passages, state["candidates"], context.corpus, state.get("filters"))
     calls = context.calls_left(state["spent"]) if context.model is not None and not context.exhausted(state["spent"]) else 0
-    results = await asyncio.gather(*(_answer(sub, candidates, state, context, by_model=n < calls) for n, sub in enumerate(waited_for)))
+    results = await asyncio.gather(*(_answer(sub, candidates, context, by_model=n < calls) for n, sub in enumerate(waited_for)))
     answers = {sub["id"]: answer for sub, (answer, _) in zip(waited_for, results, strict=True) if answer}
     for sub in waited_for:
         shown = {**sub, "answer": answers.get(sub["id"])}
@@ -44,19 +44,18 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 
 
 async def _answer(
-    sub: SubQuestionState, candidates: list[Candidate], state: RagState, context: RagContext, *, by_model: bool
+    sub: SubQuestionState, candidates: list[Candidate], context: RagContext, *, by_model: bool
 ) -> tuple[str | None, list[chat.Reply]]:
     own = _best_for(sub["question"], candidates)
     if not own:
         return None, []
-    filters = state.get("filters")
     if context.model is None or not by_model:
-        return await asyncio.to_thread(best_name, sub["question"], own, context, filters), []
+        return await asyncio.to_thread(read_answer, sub["question"], own, context), []
     prompt = numbered([(c.passage.title, c.passage.text) for c in own if c.passage], sub["question"])
     reply = await chat.ask(context.model, RESOLVE, prompt, timeout=context.time_left())
     answer = reply.text.strip().split("\n")[0].strip(" .\"'")
     usable = reply.error is None and answer and UNKNOWN not in answer and len(answer) <= 200
-    return (answer if usable else await asyncio.to_thread(best_name, sub["question"], own, context, filters)), [reply]
+    return (answer if usable else await asyncio.to_thread(read_answer, sub["question"], own, context)), [reply]
 
 
 def _best_for(question: str, candidates: list[Candidate]) -> list[Candidate]:
@@ -66,14 +65,8 @@ def _best_for(question: str, candidates: list[Candidate]) -> list[Candidate]:
     return [c for _, c in sorted(own, key=lambda pair: pair[0])[:_PASSAGES]]
 
 
-def best_name(question: str, candidates: list[Candidate], context: RagContext, filters: Mapping[str, Any] | None) -> str | None:
-    """The name that the best sentence brings up: one the corpus knows if there is one, else the first that the question does not hold."""
-    chains = read_chains(context.corpus.encoder, question, candidates)
-    if not chains:
-        return None
-    best = chains[0].last.text
-    asked = name_key(question)
-    found = [(key, best[start:end]) for key, start, end in mentions(best) if key not in asked]
-    known = {key for key, _, kind in context.corpus.named([key for key, _ in found], filters) if kind != "heading"}
-    longest = sorted((pair for pair in found if pair[0] in known), key=lambda pair: -len(pair[0])) or found
-    return longest[0][1] if longest else None
+def read_answer(question: str, candidates: list[Candidate], context: RagContext) -> str | None:
+    """What the extractive reader finds; None where all of it is unlikely to be an answer."""
+    passages = read_passages(context.reader, question, candidates)
+    found = find_answer(question, passages, range(len(passages)))
+    return " ".join(found.text.split()) if found is not None and found.score > LEAST else None

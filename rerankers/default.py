@@ -1,15 +1,45 @@
-"""The selector that is used where none is named: the order of the chains, cut after eight."""
+"""What is used where nothing else is named: the trained pair model and the learned selector on top of it."""
 
 from __future__ import annotations
 
-from functools import partial
+import hashlib
+from functools import cache
+from pathlib import Path
 
 from ..tools.encoder import Encoder
-from .chains import rank_chains
-from .cut_selector import CutSelector
-from .cuts import Cut, fixed
-from .selection import Selector
+from ..tools.pair import PairModel
+from ..tools.weights import read_file
+from .selector.network import ListNetwork
+from .selector.policy import MOST
+from .selector.selector import LearnedSelector, load_network
+
+WEIGHTS = Path(__file__).parent / "weights"
+PAIR, SELECTOR = "pair.safetensors", "selector.safetensors"
+"""Files of a folder of weights: as `passel train` writes them."""
 
 
-def default_selector(encoder: Encoder, cut: Cut | None = None) -> Selector:
-    return CutSelector(partial(rank_chains, encoder), encoder.count_tokens, cut or fixed(8))
+def pair_model(weights: Path = WEIGHTS, device: str | None = None) -> PairModel:
+    """One for the whole process: selector and reader share what it remembers. A folder without one of its own uses the bundled one."""
+    folder = weights if (weights / PAIR).is_file() else WEIGHTS
+    return _pair(folder / PAIR, device)
+
+
+def default_selector(encoder: Encoder, *, weights: Path = WEIGHTS, device: str | None = None, most: int = MOST) -> LearnedSelector:
+    """`most`: passages that are selected at most. Raises PasselError where `weights` holds no selector."""
+    return LearnedSelector(pair_model(weights, device), _network(weights / SELECTOR), encoder.count_tokens, most=most)
+
+
+def digest(weights: Path = WEIGHTS) -> str:
+    """What tells one pair of weights from another, in results."""
+    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in (PAIR, SELECTOR)]
+    return hashlib.sha256(b"".join(map(read_file, files))).hexdigest()[:16]
+
+
+@cache
+def _pair(file: Path, device: str | None) -> PairModel:
+    return PairModel.load(file, device=device)
+
+
+@cache
+def _network(file: Path) -> ListNetwork:
+    return load_network(file)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ...evals.result import Result
     from ...evals.run import Predict
     from ...evals.setup import Setup
-    from ...rerankers.selection import Selector
-    from ..settings import Settings
 
 evaluate = typer.Typer(help="Measure: retrieval, selection, answers, reranking, abstention, robustness.", no_args_is_help=True)
 
@@ -126,9 +124,9 @@ def selection(
     outputs = _Outputs(json, predictions, html, results)
     settings = Settings.load()
     limits = read_budget(budget, settings.budget)
-    given = {"passages": settings.passages, "evidence_tokens": limits.evidence_tokens}
+    given = {"passages": settings.passages, "weights": settings.digest(), "evidence_tokens": limits.evidence_tokens}
     with _prepared("selection", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
-        selector = _selector(setup, settings)
+        selector = settings.selector(setup.encoder)
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
             result, others = experiment.summarize(setup, lines, rules)
@@ -164,13 +162,14 @@ def qa(
     asking = _Asking(model, base_url, budget)
     outputs = _Outputs(json, predictions, html, results)
     with _prepared("qa", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
-        selector = _selector(setup, asking.settings)
+        selector = asking.settings.selector(setup.encoder)
+        means = (asking.budget, asking.model, selector.pair)
         with _kept(setup, outputs) as kept:
-            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
             others = {}
             for name, other in experiment.variants(rules, setup, lines, selector):
                 kept.forget(experiment.cut_otherwise(name, other, setup))
-                others[name] = _predict(setup, experiment.predictor(setup, other, asking.budget, asking.model), kept, jobs, variant=name)
+                others[name] = _predict(setup, experiment.predictor(setup, other, *means), kept, jobs, variant=name)
             _settle(kept, setup, lines, [line for made in others.values() for line in made])
         _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs, setup)
 
@@ -200,9 +199,10 @@ def abstain(
     asking = _Asking(model, base_url, budget)
     outputs = _Outputs(json, predictions, html, results)
     with _prepared("abstain", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
-        selector = _selector(setup, asking.settings)
+        selector = asking.settings.selector(setup.encoder)
+        means = (asking.budget, asking.model, selector.pair)
         with _kept(setup, outputs) as kept:
-            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, asking.budget, asking.model), kept, jobs)
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
             _settle(kept, setup, lines)
         _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
@@ -232,12 +232,13 @@ def robustness(
         _prepared("robustness", data, "distractor", None, asking.described(), limit=limit, split=split, seed=seed) as clean,
         _planted(clean, data, names) as planted,
     ):
-        selector = _selector(planted.setup, asking.settings)
+        selector = asking.settings.selector(planted.setup.encoder)
+        means = (asking.budget, asking.model, selector.pair)
         with _kept(planted.setup, outputs) as kept:
-            lines = _predict(planted.setup, experiment.predictor(planted, "", selector, asking.budget, asking.model), kept, jobs)
+            lines = _predict(planted.setup, experiment.predictor(planted, "", selector, *means), kept, jobs)
             others = {
                 name: _predict(
-                    planted.of(name), experiment.predictor(planted, name, selector, asking.budget, asking.model), kept, jobs, variant=name
+                    planted.of(name), experiment.predictor(planted, name, selector, *means), kept, jobs, variant=name
                 )
                 for name in names
             }
@@ -336,13 +337,9 @@ class _Asking:
     def described(self) -> dict[str, Any]:
         from dataclasses import asdict
 
-        return {"model": self.settings.model, "base_url": self.settings.base_url, "passages": self.settings.passages, "budget": asdict(self.budget)}
-
-
-def _selector(setup: Setup, settings: Settings) -> Selector:
-    from ...rerankers.default import default_selector
-
-    return default_selector(setup.encoder, settings.cut)
+        settings = self.settings
+        selecting = {"passages": settings.passages, "weights": settings.digest()}
+        return {"model": settings.model, "base_url": settings.base_url, **selecting, "budget": asdict(self.budget)}
 
 
 @contextlib.contextmanager

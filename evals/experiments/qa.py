@@ -13,9 +13,11 @@ from ...graphs.context import RagContext
 from ...graphs.events import Answered, Event
 from ...graphs.rag import build_graph
 from ...graphs.run import new_question, run
+from ...rerankers.default import pair_model
 from ...rerankers.selection import Selection, Selector
 from ...tools.budget import Budget
 from ...tools.candidate import Candidate
+from ...tools.pair import PairModel
 from ...tools.search import FOUND
 from ..baselines import Rule
 from ..breakdown import breakdowns
@@ -57,13 +59,21 @@ class _Recorded:
 
 
 
-def predictor(setup: Setup, selector_of: Callable[[Question], Selector], budget: Budget, model: BaseChatModel | None = None) -> Predict:
+def predictor(
+    setup: Setup,
+    selector_of: Callable[[Question], Selector],
+    budget: Budget,
+    model: BaseChatModel | None = None,
+    reader: PairModel | None = None,
+) -> Predict:
+    """`reader`: None for the bundled one."""
     graph = build_graph().compile()
+    reader = reader or pair_model()
 
     def predict(question: Question) -> Line:
         recorded = _Recorded(selector_of(question))
         found = max(FOUND, len(question.passages)) if setup.setting == "distractor" else FOUND
-        context = RagContext(setup.corpus(question), recorded, model, budget, found=found)
+        context = RagContext(setup.corpus(question), recorded, model, budget, found=found, reader=reader)
         history = list(question.history) if question.history else None
         asked = new_question(question.question, history=history, filters=scope(question, setup.setting), id=question.id)
         answer = asyncio.run(_last(run(graph, context, asked)))

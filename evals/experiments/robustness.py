@@ -19,6 +19,7 @@ from ...tools.budget import Budget
 from ...tools.candidate import Candidate
 from ...tools.corpus import Corpus
 from ...tools.errors import UsageError
+from ...tools.pair import PairModel
 from ...tools.search import search
 from .. import perturbations
 from ..datasets import load
@@ -158,11 +159,13 @@ def _next_ranked(pool: Corpus, question: Question) -> Iterator[DataPassage]:
             yield DataPassage(candidate.passage.title, candidate.passage.text)
 
 
-def predictor(planted: Planted, name: str, selector: Selector, budget: Budget, model: BaseChatModel | None = None) -> Predict:
+def predictor(
+    planted: Planted, name: str, selector: Selector, budget: Budget, model: BaseChatModel | None = None, reader: PairModel | None = None
+) -> Predict:
     """For the questions of one perturbation, "" for the clean ones. A line has `planted` (sources) and `wanted` beside the rest."""
     if name == POSITION:
         return _placing(planted, selector, budget.evidence_tokens)
-    answer = qa.predictor(planted.setup, lambda _: selector, budget, model)
+    answer = qa.predictor(planted.setup, lambda _: selector, budget, model, reader)
     made = planted.perturbed.get(name, {})
 
     def predict(question: Question) -> Line:

@@ -23,8 +23,8 @@ MOST_READ = 200
 class LearnedSelector:
     """Reads every candidate with the pair model, then picks one after the other until the policy stops. Threads may share one."""
 
-    def __init__(self, pair: PairModel, network: ListNetwork, count_tokens: Callable[[Sequence[str]], list[int]]) -> None:
-        self.pair, self.network, self._count_tokens = pair, network.eval(), count_tokens
+    def __init__(self, pair: PairModel, network: ListNetwork, count_tokens: Callable[[Sequence[str]], list[int]], *, most: int = MOST) -> None:
+        self.pair, self.network, self._count_tokens, self.most = pair, network.eval(), count_tokens, most
 
     def select(self, question: str, candidates: Sequence[Candidate], *, token_budget: int) -> Selection:
         """Raises ValueError where a candidate comes without its passage."""
@@ -43,6 +43,8 @@ class LearnedSelector:
             relevance = encoded.relevance[0].sigmoid().tolist()
             stop = self._why(encoded, picks, budgets)
         chosen = picks.tolist()[0]
+        if len(chosen) > self.most:
+            chosen, stop = chosen[: self.most], f"at most {self.most} passages"
         rest = sorted((place for place in range(len(relevance)) if place not in further), key=lambda place: -relevance[place])
         order = [*further, *rest, *range(MOST_READ, len(candidates))]
         relevance += [0.0] * (len(candidates) - len(relevance))

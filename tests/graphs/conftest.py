@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from passel.graphs.context import RagContext
 from passel.graphs.events import Event
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
-from passel.rerankers.chains import rank_chains
-from passel.rerankers.cut_selector import CutSelector
+from passel.rerankers.default import default_selector
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 from passel.tools.loaders import Document
@@ -48,8 +46,7 @@ def ask(harbour: Corpus) -> Ask:
 
     async def run_it(question: str, *, model: Any = None, budget: Budget | None = None, corpus: Corpus | None = None, **options: Any) -> list[Event]:
         source = corpus or harbour
-        selector = CutSelector(partial(rank_chains, source.encoder), source.encoder.count_tokens)
-        context = RagContext(source, selector, model, budget or Budget())
+        context = RagContext(source, default_selector(source.encoder), model, budget or Budget())
         return [event async for event in run(build_graph().compile(), context, new_question(question, **options))]
 
     return run_it
