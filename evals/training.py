@@ -6,25 +6,43 @@ sentence that names them. Only `train` questions are used; which those are, spli
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
 
+from ..graphs.prompts import RESOLVE, UNKNOWN, numbered
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from ..rerankers.selector.examples import ListExample, read_candidates
+from ..rerankers.selector.grpo import Generate
+from ..tools import chat
 from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
 from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
+from .datasets import load
 from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
+from .labels import gold_keys
 from .question import Question
-from .setup import Setup
+from .setup import Setup, prepare
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 Tell = Callable[[str, int, int], None]
 """(what is being done, how much is done, of how much)"""
 
+LISTS, VAL_LISTS = 360, 150
+"""Of one file in one setting, with and without its evidence."""
+_SECONDS = 120.0
+"""For one answer of a chat model."""
+_MANY_GOLD, _DROPPED, _SINGLE = 4.0, 0.35, 0.5
 NEGATIVES = 40
 """Kept of each setting's candidates."""
 _SAME = re.compile(r"\bsame\b", re.IGNORECASE)
@@ -109,29 +127,95 @@ def _present(reading: Reading, answers: Sequence[str]) -> tuple[str, ...]:
 
 
 
-
 def list_example(question: Question, corpus: Corpus, setting: Setting, model: PairModel) -> ListExample | None:
-    """One list as the policy meets it at answering: the same search, the same readings. None where the evidence is unknown."""
-    if question.gold is None:
+    """One list as the policy meets it at answering: the same search, the same readings. None where neither evidence nor answer is known."""
+    known = gold_keys(question)
+    if known is None and not question.answers:
         return None
+    gold = known or frozenset()
     found = [candidate for candidate in candidates(corpus, question, setting) if candidate.passage is not None]
-    sources = [candidate.passage.source for candidate in found if candidate.passage is not None]
-    tokens = corpus.encoder.count_tokens([candidate.passage.text for candidate in found if candidate.passage is not None])
+    passages = [candidate.passage for candidate in found if candidate.passage is not None]
+    keys = [passage.title if question.by_title else passage.source for passage in passages]
+    tokens = corpus.encoder.count_tokens([passage.text for passage in passages])
     hops = list(dict.fromkeys(hop.source for hop in question.hops))
-    ordered = set(hops) == question.gold
-    wanted = hops if ordered else sorted(question.gold)
-    gold = tuple(sources.index(source) for source in wanted if source in sources)
+    ordered = not question.by_title and set(hops) == gold
+    wanted = hops if ordered else sorted(gold)
     dropped = question.answerable is False
     return ListExample(
         question.id,
         question.question,
         read_candidates(model, question.question, found, tokens),
-        () if dropped else gold,
-        0 if dropped else len(question.gold),
+        () if dropped else tuple(keys.index(key) for key in wanted if key in keys),
+        0 if dropped else len(gold),
         ordered,
         () if dropped else question.answers,
-        group=f"{question.dataset} {setting}{' dropped' if dropped else ''}",
+        group=f"{question.dataset.partition('/')[0]} {setting}{' dropped' if dropped else ''}",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The lists of one file in one setting, as they are or with all evidence dropped."""
+
+    data: str
+    setting: Setting
+    drop: bool
+
+    @property
+    def name(self) -> str:
+        return f"{Path(self.data).parent.name} {Path(self.data).stem} {self.setting}{' dropped' if self.drop else ''}"
+
+
+def parts_of(data: Sequence[str], corpus: Path | None = None) -> list[Part]:
+    """Both settings of every file whose questions have passages of their own; an indexed corpus, and pools of single passages, are one setting.
+
+    Nothing is dropped from an indexed corpus.
+    """
+    if corpus:
+        return [Part(one, "corpus", False) for one in data]
+    parts = []
+    for one in data:
+        several = any(len(question.passages) > 1 for question in load(one).questions)
+        parts += [Part(one, setting, drop) for setting in (("distractor", "pool") if several else ("pool",)) for drop in (False, True)]
+    return parts
+
+
+def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None) -> list[ListExample]:
+    """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first.
+
+    model_of: the pair model for a question's id. It must not have trained on that question.
+    """
+    made: list[ListExample] = []
+    setting: Any = "pool" if part.setting == "corpus" else part.setting
+    with prepare([part.data], setting=setting, corpus=corpus, drop="all" if part.drop else None, progress=tell) as setup:
+        by_hash = sorted(setup.questions, key=lambda question: Random(question.id).random())
+        chosen = [
+            *islice((question for question in by_hash if not is_val(question.id)), LISTS),
+            *islice((question for question in by_hash if is_val(question.id)), VAL_LISTS),
+        ]
+        for n, question in enumerate(chosen):
+            tell(f"reading {part.name}", n, len(chosen))
+            example = list_example(question, setup.corpus(question), part.setting, model_of(question.id))
+            if example is not None:
+                made.append(example)
+    return made
+
+
+def balanced(examples: Sequence[ListExample]) -> list[ListExample]:
+    """With weights: every group (data set and setting) counts as much as any other, whatever its size.
+
+    Groups with dropped evidence count a third, so that about a quarter of all weight says "nothing here helps"; those of single-evidence questions
+    half. Questions with three or more gold passages count fourfold within their group: MuSiQue's train is 89% two-gold, its dev 62%.
+    """
+    own = [_MANY_GOLD if one.gold_in_all >= 3 else 1.0 for one in examples]
+    sums: dict[str, float] = {}
+    most_gold: dict[str, int] = {}
+    for one, weight in zip(examples, own, strict=True):
+        sums[one.group] = sums.get(one.group, 0.0) + weight
+        most_gold[one.group] = max(most_gold.get(one.group, 0), one.gold_in_all)
+    shares = {group: {0: _DROPPED, 1: _SINGLE}.get(most_gold[group], 1.0) for group in sums}
+    scale = len(examples) / sum(shares.values()) if examples else 0.0
+    return [replace(one, weight=weight * shares[one.group] / sums[one.group] * scale) for one, weight in zip(examples, own, strict=True)]
 
 
 def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExample]], dict[str, list[ReadingExample]]]:
@@ -147,3 +231,17 @@ def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExampl
             else:
                 train[fold_of(question.id)] += examples
     return train, val
+
+
+def chat_generator(model: BaseChatModel) -> Generate:
+    """A chat model as the generator whose answers are rewarded; None where it declines or fails. Cached, by whoever made it, by its whole prompt:
+    the question and the passages in their order.
+    """
+
+    def generate(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        passages = [(example.read.passages[place].title, example.read.passages[place].text) for place in chosen]
+        reply = asyncio.run(chat.ask(model, RESOLVE, numbered(passages, example.question), timeout=_SECONDS))
+        text = reply.text.strip()
+        return None if reply.error or not text or UNKNOWN in text else text
+
+    return generate

@@ -86,6 +86,11 @@ class Bert(nn.Module):
         model.load_state_dict(state, assign=True)
         return model.requires_grad_(False).eval()
 
+    def to_pretrained(self) -> dict[str, Tensor]:
+        """The weights under the names of a Hugging Face BertModel."""
+        state = self.state_dict()
+        return {name: part for ours, theirs in _names(len(self.layers)) for name, part in zip(theirs, state[ours].chunk(len(theirs)), strict=True)}
+
 
 class Layer(nn.Module):
     """Self-attention and feed-forward, each followed by a residual and a norm."""

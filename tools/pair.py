@@ -121,7 +121,8 @@ class PairModel:
 
     def __init__(self, network: PairNetwork, *, device: str | None = None, dtype: torch.dtype | None = None) -> None:
         self.device = device or best_device()
-        self._network = network.to(self.device, dtype or fast_dtype(self.device))
+        self.dtype = dtype or fast_dtype(self.device)
+        self._network = network.to(self.device, self.dtype)
         self._known: OrderedDict[tuple[str, Reading], PairReading] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -186,10 +187,15 @@ def best_spans(logits: NDArray[np.float32], window: Window) -> Iterator[AnswerSp
     ends = np.lib.stride_tricks.sliding_window_view(np.pad(of_text[:, 1], (0, width - 1), constant_values=-np.inf), width)
     scores = (of_text[:, :1] + ends).ravel()  # [start, length of the span less one]
     best = np.argpartition(-scores, min(SPANS, scores.size) - 1)[:SPANS]
+    known: set[tuple[int, int]] = set()  # several tokens may be one character (Hangul), so several spans of tokens one stretch of the text
     for place in best[np.argsort(-scores[best], kind="stable")]:
         start, more = divmod(int(place), width)
-        if np.isfinite(scores[place]):
-            yield AnswerSpan(window.offsets[start][0], window.offsets[start + more][1], float(scores[place]))
+        if not np.isfinite(scores[place]):
+            return
+        stretch = (window.offsets[start][0], window.offsets[start + more][1])
+        if stretch not in known:
+            known.add(stretch)
+            yield AnswerSpan(*stretch, float(scores[place]))
 
 
 def _pooled(of_windows: Sequence[PairReading]) -> PairReading:
@@ -197,5 +203,6 @@ def _pooled(of_windows: Sequence[PairReading]) -> PairReading:
     if len(of_windows) == 1:
         return of_windows[0]
     best = max(of_windows, key=lambda reading: reading.relevance)
-    spans = {(span.start, span.end): span for reading in of_windows for span in sorted(reading.spans, key=lambda span: span.score)}
+    every = sorted((span for reading in of_windows for span in reading.spans), key=lambda span: span.score)
+    spans = {(span.start, span.end): span for span in every}  # of two windows that hold it the better score
     return PairReading(best.vector, best.relevance, best.yes, tuple(sorted(spans.values(), key=lambda span: -span.score)[:SPANS]))

@@ -109,4 +109,5 @@ def _tokenizer() -> Tokenizer:
     tokenizer: Tokenizer = Tokenizer.from_buffer(read_file(minilm_folder() / "tokenizer.json", MINILM_FILES["tokenizer.json"]))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # a "[SEP]" in a text is text
     return tokenizer

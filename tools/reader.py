@@ -122,12 +122,14 @@ def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found |
 def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[list[int]]:
     """For each option where its attribute may stand: in passages that a passage titled after it names, else in that passage itself.
 
-    Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one.
+    Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one: of a passage that is
+    titled after an option, for that one.
     """
     own = [[place for place in chosen if _titled(passages[place].title, option)] for option in options]
     if len(own) < 2 or not all(own):
         roots = [place for place in chosen if passages[place].namer not in chosen]
-        own = [[place] for place in roots[:2]]
+        others = [place for place in roots if not any(place in places for places in own)]
+        own = [places or others[:1] for places in own] if any(own) and others else [[place] for place in roots[:2]]
     groups = []
     for places in own:
         led = [place for place in chosen if passages[place].namer in places and not any(place in others for others in own)]

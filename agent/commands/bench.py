@@ -14,6 +14,7 @@ from .options import JsonOption
 
 if TYPE_CHECKING:
     from ..bench.encode import EncodeBench
+    from ..bench.rerank import RerankBench
     from ..bench.search import SearchBench
 
 bench = typer.Typer(help="Measure speed, as ratios against a named peer in one run.", no_args_is_help=True)
@@ -54,6 +55,23 @@ def search(
     _show_search(row)
 
 
+@bench.command()
+def rerank(
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Questions with passages; else HotpotQA's in ../shared/data.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Reading and choosing passages, against sentence-transformers' CrossEncoder with the same weights."""
+    from ..bench.rerank import run
+
+    if json:
+        with terminal.json_alone(lambda line: {"error": line}) as emit:
+            emit(asdict(run(file)))
+        return
+    with terminal.working("reading, in turns with sentence-transformers"):
+        row = run(file)
+    _show_rerank(row)
+
+
 def _numbers(sizes: str) -> list[int]:
     try:
         return [int(size) for size in sizes.split(",") if size]
@@ -66,6 +84,14 @@ def _show_encode(row: EncodeBench) -> None:
     terminal.say(f"  passel  {row.ours_per_second:8,.0f} passages/s")
     terminal.say(f"  peer    {row.peer_per_second:8,.0f} passages/s")
     terminal.say(f"  smallest cosine between the two vectors of a passage: {row.min_cosine:.5f}")
+
+
+def _show_rerank(row: RerankBench) -> None:
+    terminal.say(f"rerank: {row.ratio:.2f} × the speed of {row.peer} ({row.candidates} candidates a list, window {row.window}, {row.dtype})")
+    terminal.say(f"  passel  {row.ours_per_second:8,.0f} pairs/s")
+    terminal.say(f"  peer    {row.peer_per_second:8,.0f} pairs/s")
+    terminal.say(f"  one list: pair model {row.pair_ms:.0f} ms, list policy {row.policy_ms:.1f} ms")
+    terminal.say(f"  as in fp32: {row.same_selections:.1%} of {row.lists} selections, {row.same_answers:.1%} of the answers")
 
 
 def _show_search(row: SearchBench) -> None:

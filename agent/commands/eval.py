@@ -13,7 +13,7 @@ import typer
 
 from ...tools.errors import UsageError
 from .. import progress, terminal
-from .options import BaseUrlOption, BudgetOption, ModelOption, read_budget
+from .options import BaseUrlOption, BudgetOption, ModelOption, cached_chat_model, read_budget
 
 if TYPE_CHECKING:
     from ...evals.experiments.robustness import Planted
@@ -327,12 +327,7 @@ class _Asking:
 
         self.settings = Settings.load(model=model, base_url=base_url)
         self.budget = read_budget(budget, self.settings.budget)
-        self.model = None
-        if self.settings.model:
-            from ...tools.chat import load_chat_model
-            from ...tools.chat_cache import CachedChatModel
-
-            self.model = CachedChatModel.around(load_chat_model(self.settings.model, base_url=self.settings.base_url), self.settings.model)
+        self.model = cached_chat_model(self.settings.model, self.settings.base_url) if self.settings.model else None
 
     def described(self) -> dict[str, Any]:
         from dataclasses import asdict

@@ -19,6 +19,8 @@ from ...tools.errors import UsageError
 from .. import terminal
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from ...tools.budget import Budget
     from ...tools.corpus import Corpus
     from ..agent import Agent
@@ -131,3 +133,11 @@ def _read_filter(text: str) -> dict[str, Any]:
         typed = value
     # whether the metadata hold 1990 or "1990" cannot be told from here
     return {"$or": [{key: value}, {key: typed}]} if isinstance(typed, bool | int | float) and key != "source" else {key: value}
+
+
+def cached_chat_model(name: str, base_url: str | None) -> BaseChatModel:
+    """A chat model that is not asked the same thing twice. Raises as `load_chat_model`."""
+    from ...tools.chat import load_chat_model
+    from ...tools.chat_cache import CachedChatModel
+
+    return CachedChatModel.around(load_chat_model(name, base_url=base_url), name)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import pickle
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...tools.errors import UsageError
 from .. import progress, terminal
+from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
+
+if TYPE_CHECKING:
+    from ...evals.training import Part
+    from ...rerankers.selector.examples import ListExample
+    from ...tools.pair import PairModel
 
 train = typer.Typer(help="Train the reader and the selector, on data sets or on your own corpus.", no_args_is_help=True)
 
@@ -21,27 +33,144 @@ SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
 def reader(
     data: DataArgument,
     out: OutOption,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 5,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 3,
     folds: Annotated[bool, typer.Option("--folds", help="Train also the two half models that `train selector` needs for cross-fitting.")] = False,
     seed: SeedOption = 0,
 ) -> None:
     """The pair model: which passages are evidence, and where the answer stands. Questions of `val` (a tenth, by hash) choose the checkpoint."""
+    from ...evals.report.training import write_page
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
+    from ...rerankers.default import PAIR
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
     from ...tools.pair import PairModel
 
     config = ReaderConfig(epochs=epochs, seed=seed)
-    with progress.shown() as tell, prepare(data, setting="pool", progress=tell) as setup:
-        by_fold, val = reading_sets(setup, tell)
-        jobs = [(f"fold{fold}", by_fold[fold]) for fold in by_fold] if folds else []
-        for name, examples in [*jobs, ("", [*by_fold[0], *by_fold[1]])]:
+    with progress.shown() as tell:
+        with prepare(data, setting="pool", progress=tell) as setup:
+            by_fold, val = reading_sets(setup, tell)
+        halves = [(f"fold{fold}", by_fold[fold]) for fold in by_fold] if folds else []
+        for name, examples in [*halves, ("", [*by_fold[0], *by_fold[1]])]:
+            if (out / name / PAIR).is_file() and not (out / name / "checkpoint.pt").is_file():
+                continue  # finished by an earlier run
             what = f"training {name}".rstrip()
             measured = None if name else lambda network: validate(PairModel(copy.deepcopy(network)), val)
 
             def told(done: int, total: int, figures: object, what: str = what) -> None:  # noqa: ARG001
                 tell(what, done, total)
 
-            file = train_reader(examples, out / name, config, validate=measured, progress=told)
-            terminal.note(f"{file}")
+            train_reader(examples, out / name, config, validate=measured, progress=told)
+    write_page(out, "train reader", {"data": ", ".join(data), "epochs": epochs, "seed": seed})
+    terminal.note(f"{out / PAIR}: the pair model; {out / 'training.html'} shows how it went")
+
+
+@train.command()
+def selector(
+    data: DataArgument,
+    out: OutOption,
+    reader: Annotated[
+        Path | None, typer.Option("--reader", metavar="DIR", help="What `train reader --folds` made of the same files; else the bundled one.")
+    ] = None,
+    corpus: CorpusOption = None,
+    answers_only: Annotated[
+        bool, typer.Option("--answers-only", help="Use no passage labels: start from the best cut rule, learn from answers alone.")
+    ] = False,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    steps: Annotated[int, typer.Option("--steps", min=0, metavar="N", help="Of GRPO; 0 for imitation alone.")] = 240,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many lists, for a trial.")] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """The list policy: which passages, in what order, how many. First by imitation of the evidence, then by GRPO on what a selection earns.
+
+    With --corpus, the questions are asked of your own corpus and the bundled selector is trained further. With --model, a chat model writes the
+    answers that are rewarded.
+    """
+    from ...evals.datasets import is_val
+    from ...evals.report.training import write_page
+    from ...evals.training import balanced, chat_generator, list_part, parts_of
+    from ...rerankers.default import PAIR, SELECTOR, WEIGHTS
+    from ...rerankers.selector.grpo import GrpoConfig, extracted
+    from ...rerankers.selector.imitation import ImitationConfig
+    from ...rerankers.selector.selector import load_network
+    from ...rerankers.selector.trainer import SelectorConfig, train_selector
+    from ..settings import corpus_path
+
+    if reader is not None and corpus is not None:
+        raise UsageError("--reader is for training from data sets, --corpus goes on from the bundled weights", "Leave one of them out.")
+    folder = corpus_path(corpus) if corpus else None
+    models = _pair_models(reader)
+    out.mkdir(parents=True, exist_ok=True)
+    with progress.shown() as tell:
+        lists: list[ListExample] = []
+        for part in parts_of(data, folder):
+            lists += _once(out, part, _made_from(part.data, reader), partial(list_part, part, models, tell, corpus=folder))
+        examples = balanced(lists[:limit])
+        imitation, start = ImitationConfig(), None
+        if corpus:
+            imitation, start = ImitationConfig(epochs=6, learning_rate=5e-5), load_network(WEIGHTS / SELECTOR)
+        config = SelectorConfig(imitation, GrpoConfig(steps=steps), answers_only, seed)
+        chosen = train_selector(
+            [one for one in examples if not is_val(one.id)],
+            [one for one in examples if is_val(one.id)],
+            out,
+            config,
+            start=start,
+            generate=chat_generator(cached_chat_model(model, base_url)) if model else extracted,
+            progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
+        )
+    if reader is not None:
+        shutil.copyfile(reader / PAIR, out / PAIR)
+    write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
+    _tell(chosen)
+    terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
+
+
+def _tell(chosen: Mapping[str, Any]) -> None:
+    """On `val`: what each stage reached."""
+    from rich.table import Table
+
+    table = Table("on val", "reward", "answer F1", "support F1 (mean of the sets)", "passages", "tokens", box=None)
+    for stage in ("imitation", "grpo"):
+        figures = chosen[stage]
+        shown = [figures["val reward"], figures.get("val answer", 0.0), figures["score"], figures["val length"]]
+        table.add_row({"grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
+    terminal.say(table)
+
+
+def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:
+    """By a question's id, a pair model that has not trained on it. The bundled one for questions that it cannot know."""
+    from ...evals.datasets import is_val
+    from ...evals.datasets.split import fold_of
+    from ...rerankers.default import PAIR, pair_model
+
+    if reader is None:
+        return lambda _: pair_model()
+    missing = next((file for file in (reader / PAIR, reader / "fold0" / PAIR, reader / "fold1" / PAIR) if not file.is_file()), None)
+    if missing is not None:
+        raise UsageError(f"--reader {reader}: {missing} is not there", "Make it with: passel train reader DATA… --folds --out DIR")
+    return lambda id: pair_model(reader if is_val(id) else reader / f"fold{1 - fold_of(id)}")
+
+
+def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
+    """The lists of a part, from an earlier run where there was one: reading them is most of the work."""
+    file = out / "lists" / f"{part.name}.pickle"
+    if file.is_file():
+        known = pickle.loads(file.read_bytes())  # our own file of an earlier run
+        if known["made from"] == made_from:
+            return list(known["lists"])
+    lists = make()
+    file.parent.mkdir(exist_ok=True)
+    beside = file.with_suffix(".part")
+    beside.write_bytes(pickle.dumps({"made from": made_from, "lists": lists}))
+    beside.replace(file)
+    return lists
+
+
+def _made_from(data: str, reader: Path | None) -> str:
+    """What the lists of a file depend on."""
+    from ...rerankers.default import PAIR, WEIGHTS
+
+    folders = [WEIGHTS] if reader is None else [reader, reader / "fold0", reader / "fold1"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in (Path(data), *(folder / PAIR for folder in folders)))).hexdigest()

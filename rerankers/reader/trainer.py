@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from random import Random
 
 import torch
 
 from ...tools.batches import on_every_core, workers
+from ...tools.errors import PasselError
 from ...tools.pair import PairNetwork
 from ...tools.sentence_model import best_device
 from .examples import ReadingExample, TargetList, draw
@@ -43,6 +45,8 @@ Validate = Callable[[PairNetwork], Mapping[str, float]]
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """(examples done, examples in all, the newest figures)."""
 _CHECKPOINT_EVERY = 180.0
+_CHUNK = 64
+"""Examples that are drawn at a time."""
 
 
 def train_reader(
@@ -93,12 +97,14 @@ class _Run:
         self.counted = 0
 
     def batches(self) -> Iterator[list[TargetList]]:
-        """What is left of this epoch. Drawn example by example from seeds of their own, so that a resumed run draws the same."""
+        """What is left of this epoch. Drawn in chunks with seeds of their own, so that a resumed run draws the same."""
         order = list(range(len(self.examples)))
         Random(f"{self.config.seed} {self.epoch}").shuffle(order)
         batch: list[TargetList] = []
-        for start in range(self.done_in_epoch, len(order), 64):
-            for one in draw([self.examples[i] for i in order[start : start + 64]], Random(f"{self.config.seed} {self.epoch} {start}")):
+        done = self.done_in_epoch
+        for start in range(done - done % _CHUNK, len(order), _CHUNK):
+            drawn = draw([self.examples[i] for i in order[start : start + _CHUNK]], Random(f"{self.config.seed} {self.epoch} {start}"))
+            for one in drawn[max(0, done - start) :]:
                 batch.append(one)
                 if sum(each.tokens for each in batch) >= self.config.tokens:
                     yield batch
@@ -163,11 +169,14 @@ class _Run:
         file = self.folder / "checkpoint.pt"
         if not file.exists():
             return
-        state = torch.load(file, map_location=self.device, weights_only=True)
-        if state["examples"] != len(self.examples):
-            return  # of another training
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            state = torch.load(file, map_location=self.device, weights_only=True)
+            if state["examples"] != len(self.examples):
+                return  # of another training
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
+            raise PasselError(f"{file} is no checkpoint of this training", "Remove it to begin anew.") from error
         for name, value in state["place"].items():
             setattr(self, name, value)
 

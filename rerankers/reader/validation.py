@@ -22,7 +22,10 @@ class _Read:
 
 
 def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]]) -> dict[str, float]:
-    """For each data set: R-precision of the relevance, answer F1 from the gold passages and from all, attribute F1; "score" is their mean."""
+    """For each data set: R-precision of the relevance, answer F1 from the gold passages and from all, attribute F1; "score" is their mean.
+
+    Empty where there is nothing to measure on.
+    """
     figures: dict[str, float] = {}
     for name, of_set in examples.items():
         kept = [(example, example.passages[:LISTED]) for example in of_set]
@@ -37,7 +40,7 @@ def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]])
         ):
             if values:
                 figures[f"{name} {figure}"] = fmean(values)
-    return {"score": fmean(figures.values()), **figures}
+    return {"score": fmean(figures.values()), **figures} if figures else {}
 
 
 def r_precision(one: _Read) -> float | None:

@@ -135,15 +135,11 @@ def grpo(
     generator = torch.Generator().manual_seed(config.seed)
     random = Random(config.seed)
     earned = Rewards(config, generate)
-    orders = {
-        (one.group, one.id): order
-        for examples in (train, val)
-        for one, order in zip(examples, select_all(start, examples, budget=config.budget, go_on=True), strict=True)
-    }
+    orders = own_orders(start, [*train, *val], config.budget)
     reference = copy.deepcopy(start).eval()
     network = copy.deepcopy(start).eval().requires_grad_()  # no dropout: old and new probabilities must differ by the update alone
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    first = _measured(network, val, earned, orders, config)
+    first = rewarded(network, val, earned, orders, config)
     best, best_figures, curve = copy.deepcopy(network), first, [{"step": 0.0, **first}]
     watch: Watch | None = None
     at_start = Watch(first["val length"], 0.0)
@@ -161,7 +157,7 @@ def grpo(
                 progress(step, config.steps, {"alarm": 1.0, told: 1.0})
             continue
         if step % config.every == 0 or step == config.steps:
-            measured = _measured(network, val, earned, orders, config)
+            measured = rewarded(network, val, earned, orders, config)
             curve.append({"step": float(step), **figures, **measured})
             if measured["val reward"] > best_figures["val reward"] and not _collapsed(at_start, measured):
                 best, best_figures = copy.deepcopy(network), measured
@@ -176,7 +172,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     batch: Sequence[ListExample],
     earned: Rewards,
-    orders: Mapping[tuple[str, str], Sequence[int]],
+    orders: Orders,
     config: GrpoConfig,
     generator: torch.Generator,
 ) -> dict[str, float]:
@@ -255,11 +251,21 @@ def _figures(
     }
 
 
-def _measured(
+Orders = Mapping[tuple[str, str], Sequence[int]]
+"""By group and id, a policy's own order of a list's candidates."""
+
+
+def own_orders(network: ListNetwork, examples: Sequence[ListExample], budget: int) -> Orders:
+    """Greedy, continued past STOP: what a fixed k cuts."""
+    orders = select_all(network, examples, budget=budget, go_on=True)
+    return {(one.group, one.id): order for one, order in zip(examples, orders, strict=True)}
+
+
+def rewarded(
     network: ListNetwork,
     val: Sequence[ListExample],
     earned: Rewards,
-    orders: Mapping[tuple[str, str], Sequence[int]],
+    orders: Orders,
     config: GrpoConfig,
 ) -> dict[str, float]:
     """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens.

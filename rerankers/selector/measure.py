@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from statistics import fmean
 
@@ -14,6 +15,8 @@ from .network import ListNetwork, Lists
 from .policy import decode
 
 BATCH = 128
+_SHIFTS = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+"""Of STOP's logit, tried when it is tuned."""
 
 
 def select_all(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0, go_on: bool = False) -> list[list[int]]:
@@ -58,3 +61,20 @@ def _by_group(examples: Sequence[ListExample], selections: Sequence[Sequence[int
     pairs = sorted(zip(examples, selections, strict=True), key=lambda pair: pair[0].group)
     for name, of_group in groupby(pairs, key=lambda pair: pair[0].group):
         yield name, [support_f1(example, chosen) for example, chosen in of_group]
+
+
+def tune_stop(network: ListNetwork, score: Callable[[ListNetwork], float]) -> tuple[ListNetwork, float]:
+    """The network with the STOP bias that `score` (on `val`) likes best, and how far that moved it. Ties stay nearest to where it was."""
+    found: dict[float, float] = {}
+    for shift in sorted(_SHIFTS, key=abs):
+        found[shift] = score(shifted(network, shift))
+    best = max(found, key=lambda shift: found[shift])
+    return shifted(network, best), best
+
+
+def shifted(network: ListNetwork, shift: float) -> ListNetwork:
+    """A copy with `shift` added to STOP's logit."""
+    moved = copy.deepcopy(network)
+    with torch.no_grad():
+        moved.stop_bias.add_(shift)
+    return moved

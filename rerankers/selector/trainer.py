@@ -1,0 +1,129 @@
+"""Trains the list policy from read lists: imitation, then GRPO, each followed by the tuning of STOP on `val`; writes what it made and how it went.
+
+Where passages are not labelled (`answers_only`), imitation is of the best cut rule instead of the evidence, and GRPO sees answers alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from . import rewards
+from .cut_start import best_rule, imitating
+from .examples import ListExample
+from .grpo import Generate, GrpoConfig, Rewards, extracted, grpo, own_orders, rewarded
+from .imitation import ImitationConfig, imitate
+from .measure import best_fixed_k, measure, select_all, tune_stop
+from .network import ListNetwork
+from .selector import load_network, save_network
+
+FILE = "selector.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorConfig:
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
+    grpo: GrpoConfig = field(default_factory=GrpoConfig)
+    answers_only: bool = False
+    seed: int = 0
+
+    @property
+    def seeded(self) -> tuple[ImitationConfig, GrpoConfig]:
+        grpo_config = replace(self.grpo, seed=self.seed)
+        if self.answers_only:
+            grpo_config = replace(grpo_config, answers_only=True, reward=rewards.ANSWERS_ONLY)
+        return replace(self.imitation, seed=self.seed), grpo_config
+
+
+Progress = Callable[[str, int, int], None]
+"""(stage, steps done, steps in all)"""
+
+
+def train_selector(
+    train: Sequence[ListExample],
+    val: Sequence[ListExample],
+    folder: Path,
+    config: SelectorConfig,
+    *,
+    start: ListNetwork | None = None,
+    generate: Generate = extracted,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Writes selector.safetensors, imitation.safetensors, their curves (CSV) and choices.json, whose content it returns.
+
+    A stage that an earlier run finished is not trained again. `start`: a trained network to go on from; imitation then only fine-tunes it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tell = progress or _say_nothing
+    imitation, reinforced = config.seeded
+    if config.answers_only:
+        train, val = [one for one in train if one.answers], [one for one in val if one.answers]
+    chosen = _read(folder / "choices.json", asdict(config))
+    if "imitation" not in chosen:
+        to_imitate, to_measure = train, val
+        if config.answers_only:
+            rule, of_rule = best_rule(val, reinforced.budget, generate)
+            chosen["cut rule"] = {"rule": str(rule), "answer F1": of_rule}
+            to_imitate, to_measure = imitating(train, rule, reinforced.budget), imitating(val, rule, reinforced.budget)
+        network, curve = imitate(to_imitate, to_measure, imitation, start=start, progress=lambda done, total, _: tell("imitation", done, total))
+        _write_curve(folder / "imitation.csv", curve)
+        fixed_k, _ = best_fixed_k(to_measure, select_all(network, val, budget=reinforced.budget, go_on=True))
+        reinforced = replace(reinforced, fixed_k=fixed_k)
+        if not config.answers_only:
+            network, shift = _tuned(network, val, reinforced, generate)
+            chosen["imitation stop"] = shift
+        save_network(network, folder / "imitation.safetensors")
+        chosen |= {"fixed k": fixed_k, "imitation": _figures(network, val, reinforced, generate)}
+        _write(folder / "choices.json", chosen)
+    reinforced = replace(reinforced, fixed_k=chosen["fixed k"])
+    if "grpo" not in chosen:
+        network = load_network(folder / "imitation.safetensors")
+        if reinforced.steps:
+            network, curve = grpo(network, train, val, reinforced, generate=generate, progress=lambda done, total, _: tell("GRPO", done, total))
+            _write_curve(folder / "grpo.csv", curve)
+            network, chosen["grpo stop"] = _tuned(network, val, reinforced, generate)
+        save_network(network, folder / FILE)
+        chosen["grpo"] = _figures(network, val, reinforced, generate)
+        _write(folder / "choices.json", chosen)
+    return chosen
+
+
+def _tuned(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> tuple[ListNetwork, float]:
+    """With the STOP bias that earns most on `val`."""
+    earned, orders = Rewards(config, generate), own_orders(network, val, config.budget)
+    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config)["val reward"])
+
+
+def _figures(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> dict[str, float]:
+    orders = own_orders(network, val, config.budget)
+    return {**rewarded(network, val, Rewards(config, generate), orders, config), **measure(network, val, budget=config.budget)}
+
+
+def _read(file: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier run with the same configuration chose."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    config = json.loads(json.dumps(config))
+    return known if isinstance(known, dict) and known.get("config") == config else {"config": config}
+
+
+def _write(file: Path, chosen: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_curve(file: Path, curve: Sequence[Mapping[str, float]]) -> None:
+    names = list(dict.fromkeys(name for row in curve for name in row))
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, names)
+        writer.writeheader()
+        writer.writerows(curve)
+
+
+def _say_nothing(stage: str, done: int, total: int) -> None:
+    """Progress, where nobody listens."""
