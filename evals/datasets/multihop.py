@@ -10,6 +10,7 @@ the same, which leaves it open. Their flags say which evidence is there: a part 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -69,8 +70,8 @@ def _decomposition(record: Record, passages: Sequence[DataPassage]) -> Iterator[
     answers: list[str] = []
     for step in record.records("decomposition"):
         question, answer = step.string("question", ""), step.string("answer", "")
-        for number in range(len(answers), 0, -1):  # "#12" before "#1"
-            question = question.replace(f"#{number}", answers[number - 1])
+        known = {str(number): earlier for number, earlier in enumerate(answers, 1)}
+        question = re.sub(r"#(\d+)", lambda match: known.get(match[1], match[0]), question)  # noqa: B023 (called at once)
         answers.append(answer)
         question = " ".join(question.replace(" >> ", " ").split())
         holding = [passage for passage in passages if passage.gold and answer and contains_answer(passage.text, [answer])]

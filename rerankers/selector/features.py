@@ -15,6 +15,8 @@ from ...tools.pair_text import namer_of
 
 VECTOR = 384
 FEATURES = 18
+RELEVANCE = 0
+"""The feature that is the pair model's own log-odds, divided by 4."""
 _CHANNELS = ("dense", "lexical", "linked", "naming")
 _FEEDBACK = 3
 """First passages by relevance whose mean vector stands for what is wanted."""

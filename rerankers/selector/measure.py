@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import torch
@@ -41,13 +40,17 @@ def support_f1(example: ListExample, chosen: Sequence[int]) -> float:
 
 
 def measure(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0) -> dict[str, float]:
-    """Support F1 of each group, and their mean as "score"."""
+    """Support F1 of each group, and the mean of all examples by their weights as "score"."""
     return summarize(examples, select_all(network, examples, budget=budget, bias=bias))
 
 
 def summarize(examples: Sequence[ListExample], selections: Sequence[Sequence[int]]) -> dict[str, float]:
-    groups = {name: fmean(values) for name, values in _by_group(examples, selections)}
-    return {"score": fmean(groups.values()), **groups}
+    values = [support_f1(example, chosen) for example, chosen in zip(examples, selections, strict=True)]
+    groups: dict[str, list[float]] = {}
+    for example, value in zip(examples, values, strict=True):
+        groups.setdefault(example.group, []).append(value)
+    score = fmean(values, [example.weight for example in examples])
+    return {"score": score, **{name: fmean(of_group) for name, of_group in sorted(groups.items())}}
 
 
 def best_fixed_k(examples: Sequence[ListExample], orders: Sequence[Sequence[int]], most: int = 12) -> tuple[int, float]:
@@ -55,12 +58,6 @@ def best_fixed_k(examples: Sequence[ListExample], orders: Sequence[Sequence[int]
     scores = {k: summarize(examples, [order[:k] for order in orders])["score"] for k in range(1, most + 1)}
     best = max(scores, key=lambda k: scores[k])
     return best, scores[best]
-
-
-def _by_group(examples: Sequence[ListExample], selections: Sequence[Sequence[int]]) -> Iterator[tuple[str, list[float]]]:
-    pairs = sorted(zip(examples, selections, strict=True), key=lambda pair: pair[0].group)
-    for name, of_group in groupby(pairs, key=lambda pair: pair[0].group):
-        yield name, [support_f1(example, chosen) for example, chosen in of_group]
 
 
 def tune_stop(network: ListNetwork, score: Callable[[ListNetwork], float]) -> tuple[ListNetwork, float]:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .features import FEATURES, VECTOR, ListInput
+from .features import FEATURES, RELEVANCE, VECTOR, ListInput
 
 WIDTH = 128
 HEADS = 4
@@ -71,6 +71,8 @@ class Encoded:
     """[lists, n, WIDTH]"""
     names: Tensor
     """[lists, n, n]: i names j."""
+    own: Tensor
+    """[lists, n]: what speaks for a candidate whatever is chosen: the pair model's log-odds, and what the list adds."""
     relevance: Tensor
     """Logits [lists, n]."""
     there: Tensor
@@ -95,6 +97,7 @@ class ListNetwork(nn.Module):
         self.start = nn.Linear(WIDTH, WIDTH)
         self.query = nn.Sequential(nn.Linear(3 * WIDTH + 1, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.own = nn.Linear(WIDTH, 1)
+        self.trust = nn.Parameter(torch.ones(1))
         self.named_by_chosen = nn.Parameter(torch.zeros(1))
         self.stop_bias = nn.Parameter(torch.zeros(1))
 
@@ -109,7 +112,10 @@ class ListNetwork(nn.Module):
         values = states[:, 2:]
         keys = self.key(torch.cat([values, states[:, 1:2]], 1))
         names = lists.biases[:, 0] if self.with_biases else torch.zeros_like(lists.biases[:, 0])
-        return Encoded(states[:, 0], keys, values, names, self.relevance(values).squeeze(-1), lists.there, lists.tokens)
+        pointwise = lists.features[:, :, RELEVANCE]
+        relevance = self.relevance(values).squeeze(-1) + self.trust * pointwise
+        own = self.own(values).squeeze(-1) + self.trust * pointwise
+        return Encoded(states[:, 0], keys, values, names, own, relevance, lists.there, lists.tokens)
 
     def logits(self, encoded: Encoded, chosen: Tensor, last: Tensor, open_: Tensor) -> Tensor:
         """Of each next pick, STOP last: [lists, n + 1].
@@ -124,8 +130,7 @@ class ListNetwork(nn.Module):
         query = self.query(torch.cat([encoded.question, mean, newest, picked / 4], 1))
         logits = torch.einsum("lw,lnw->ln", query, encoded.keys) * WIDTH**-0.5
         named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
-        own = self.own(encoded.values).squeeze(-1)
-        logits = logits + torch.cat([own + named, self.stop_bias.expand(len(logits), 1)], 1)
+        logits = logits + torch.cat([encoded.own + named, self.stop_bias.expand(len(logits), 1)], 1)
         masked: Tensor = logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
         return masked
 

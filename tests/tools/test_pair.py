@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -127,11 +128,12 @@ def test_scores_are_relative_to_no_answer() -> None:
 
 
 def test_an_answer_is_at_most_so_long() -> None:
-    logits = np.zeros((3 + 60 + 1, 2), np.float32)
+    logits = np.full((3 + 60 + 1, 2), -40.0, np.float32)
+    logits[0] = 0.0
     logits[3 + 5, 0], logits[3 + 5 + LONGEST_ANSWER - 1, 1], logits[3 + 5 + LONGEST_ANSWER, 1] = 9.0, 9.0, 30.0
-    spans = list(best_spans(logits, window_of(60)))
-    assert AnswerSpan(10, 2 * (5 + LONGEST_ANSWER - 1) + 1, 18.0) in spans
-    assert all((span.end - span.start) // 2 < LONGEST_ANSWER for span in spans)
+    first, second, *_ = best_spans(logits, window_of(60))
+    assert first == AnswerSpan(10, 2 * (5 + LONGEST_ANSWER - 1) + 1, 18.0)
+    assert second.score == 30.0 - 40.0
 
 
 def test_a_character_of_several_tokens_is_one_answer() -> None:
@@ -214,16 +216,19 @@ def test_nothing_in_nothing_out(exact: Callable[[], PairModel], passes: list[int
 # A long passage
 
 
-def test_a_long_passage_is_as_good_as_its_best_window(trained: PairNetwork, exact: Callable[[], PairModel]) -> None:
+def test_a_long_passage_is_as_good_as_its_best_window(trained: PairNetwork) -> None:
     long = Reading("Arn", FILLER * 20 + "The Harbour Hall was designed by Ilse Marn. " + FILLER * 20)
     (of_pair,) = windows([(QUESTION, long)])
     assert 2 < len(of_pair) < MOST_WINDOWS
+    network = copy.deepcopy(trained)
+    network.yes.weight.neg_()  # else the window that says yes would be the best one too
     with torch.inference_mode():
-        firsts = torch.stack([trained(*pack([window.tokens]), torch.tensor(window.segments))[0] for window in of_pair])
-        relevance, yes = trained.relevance(firsts).squeeze(1), trained.yes(firsts).squeeze(1)
+        firsts = torch.stack([network(*pack([window.tokens]), torch.tensor(window.segments))[0] for window in of_pair])
+        relevance, yes = network.relevance(firsts).squeeze(1), network.yes(firsts).squeeze(1)
     best = int(relevance.argmax())
-    assert float(relevance[best]) > float(relevance.sort().values[0]) + 1  # else the test would show nothing
-    (reading,) = exact().read(QUESTION, [long])
+    assert 0 < best != int(yes.argmax())
+    assert float(relevance[best]) > float(relevance.sort().values[-2]) + 1
+    (reading,) = PairModel(network, device="cpu", dtype=torch.float32).read(QUESTION, [long])
     assert reading.relevance == pytest.approx(float(relevance[best]), abs=1e-3)
     assert reading.yes == pytest.approx(float(yes[best]), abs=1e-3)
     np.testing.assert_allclose(reading.vector, firsts[best].numpy(), atol=1e-3)

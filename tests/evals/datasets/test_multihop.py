@@ -71,3 +71,80 @@ def test_ids_are_made_of_the_question_where_there_are_none() -> None:
 
 def test_a_number_may_be_an_id() -> None:
     assert read(id=7).id == "7"
+
+
+# Hops
+
+HALL = {"title": "Harbour Hall", "text": "The Harbour Hall was designed by Ilse Marn.", "is_supporting": True}
+MARN = {"title": "Ilse Marn", "text": "Ilse Marn was born in Sedge, on the Till.", "is_supporting": True}
+MILL = {"title": "Sedge mill", "text": "The mill of Sedge was built by Ilse Marn.", "is_supporting": False}
+
+
+def hops(*passages: dict[str, Any], **fields: Any) -> list[tuple[str, str, str]]:
+    """Of each its question, its answer and the title of its passage."""
+    question = read(passages=list(passages), **fields)
+    titles = {passage.source: passage.title for passage in question.passages}
+    return [(hop.question, hop.answer, titles[hop.source]) for hop in question.hops]
+
+
+def step(question: str, answer: str) -> dict[str, str]:
+    return {"question": question, "answer": answer}
+
+
+def test_hops_of_a_decomposition() -> None:
+    steps = [step("Harbour Hall >> designer", "Ilse Marn"), step("Where was #1 born?", "Sedge"), step("What does #2 lie on, by #1?", "the Till")]
+    assert hops(MILL, HALL, MARN, decomposition=steps) == [
+        ("Harbour Hall designer", "Ilse Marn", "Harbour Hall"),
+        ("Where was Ilse Marn born?", "Sedge", "Ilse Marn"),
+        ("What does Sedge lie on, by Ilse Marn?", "the Till", "Ilse Marn"),
+    ]
+
+
+def test_the_twelfth_answer_is_not_the_first_with_a_2() -> None:
+    steps = [*(step(f"step {n}", "Ilse Marn" if n == 1 else "Sedge") for n in range(1, 13)), step("#12 and #1 and #13", "Sedge")]
+    assert hops(HALL, MARN, decomposition=steps)[-1][0] == "Sedge and Ilse Marn and #13"
+
+
+def test_an_answer_that_looks_like_a_number_is_an_answer() -> None:
+    steps = [step("Who is it?", "Ilse Marn"), step("What does #1 sing?", "#1 Crush"), step("Where was the singer of #2 born?", "Sedge")]
+    assert hops(HALL, MARN, decomposition=steps)[-1][0] == "Where was the singer of #1 Crush born?"
+
+
+def test_a_hop_stands_in_a_gold_passage_that_holds_its_answer() -> None:
+    """Of several in the one that shares most words with its question."""
+    both = {**MILL, "is_supporting": True}
+    assert hops(HALL, both, MARN, decomposition=[step("Who built the mill of Sedge?", "Ilse Marn")])[0][2] == "Sedge mill"
+    assert hops(HALL, both, MARN, decomposition=[step("Who designed the Harbour Hall?", "Ilse Marn")])[0][2] == "Harbour Hall"
+    assert hops(HALL, MILL, MARN, decomposition=[step("Who built the mill of Sedge?", "Ilse Marn")])[0][2] in ("Harbour Hall", "Ilse Marn")
+
+
+def test_a_step_whose_passage_is_unknown_is_no_hop_and_its_answer_counts_all_the_same() -> None:
+    steps = [step("Who rings the bell?", "Nan Ottery"), step("What has #1?", ""), step("", "Sedge"), step("Where was #1 or #2 born by #3?", "Sedge")]
+    assert hops(HALL, MARN, decomposition=steps) == [("Where was Nan Ottery or born by Sedge?", "Sedge", "Ilse Marn")]
+
+
+def test_hops_of_evidence_triples() -> None:
+    triples = [
+        ["harbour hall", "designer", "Ilse Marn"],
+        ["Ilse Marn", "place of birth", "Sedge"],
+        ["Sedge mill", "designer", "Ilse Marn"],  # not gold
+        ["Nan Ottery", "place of birth", "Arn"],  # not there
+        ["Ilse Marn", "", "Sedge"],
+        ["Ilse Marn", "child", ""],
+    ]
+    assert hops(HALL, MARN, MILL, evidences=triples) == [
+        ("What is the designer of harbour hall?", "Ilse Marn", "Harbour Hall"),
+        ("What is the place of birth of Ilse Marn?", "Sedge", "Ilse Marn"),
+    ]
+
+
+def test_without_passages_or_steps_there_are_no_hops() -> None:
+    assert hops(HALL, MARN) == []
+    assert hops(HALL, MARN, decomposition=None, evidences=None) == []
+    assert read(decomposition=[step("Who?", "Ilse Marn")], gold_titles=["Harbour Hall"]).hops == ()
+
+
+def test_hops_are_labels() -> None:
+    question = read(passages=[HALL, MARN], decomposition=[step("Who designed the Harbour Hall?", "Ilse Marn")])
+    assert question.hops
+    assert question.blind().hops == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,11 +24,12 @@ def test_support_f1(example: Any, made_up: Any) -> None:
     assert support_f1(example(given, [], gold_in_all=2), []) == 0.0  # search found nothing: empty is not praised
 
 
-def test_the_score_is_the_mean_of_the_groups_not_of_the_lists(example: Any, made_up: Any) -> None:
+def test_the_score_is_the_mean_of_the_lists_by_weight(example: Any, made_up: Any) -> None:
     given = made_up(3)
     examples = [example(given, [0], group="b"), example(given, [], group="a"), example(given, [1], group="b"), example(given, [2], group="b")]
+    examples[0] = replace(examples[0], weight=3.0)
     figures = summarize(examples, [[0], [1], [0], [0, 1, 2]])
-    assert figures == {"score": pytest.approx((0 + 0.5) / 2), "a": 0.0, "b": pytest.approx((1 + 0 + 0.5) / 3)}
+    assert figures == {"score": pytest.approx((3 * 1 + 0 + 0 + 0.5) / 6), "a": 0.0, "b": pytest.approx((1 + 0 + 0.5) / 3)}
 
 
 def test_the_best_fixed_k(example: Any, made_up: Any) -> None:
@@ -35,10 +37,10 @@ def test_the_best_fixed_k(example: Any, made_up: Any) -> None:
     examples = [example(given, [0, 1], group="a"), example(given, [2], group="a"), example(given, [3, 0], gold_in_all=3, group="b")]
     orders = [[0, 1, 2, 3], [2, 1, 0, 3], [3, 1, 0, 2]]
     scores = {
-        1: ((2 / 3 + 1) / 2 + 2 / 4) / 2,
-        2: ((1 + 2 / 3) / 2 + 2 / 5) / 2,
-        3: ((4 / 5 + 2 / 4) / 2 + 4 / 6) / 2,
-        4: ((4 / 6 + 2 / 5) / 2 + 4 / 7) / 2,
+        1: (2 / 3 + 1 + 2 / 4) / 3,
+        2: (1 + 2 / 3 + 2 / 5) / 3,
+        3: (4 / 5 + 2 / 4 + 4 / 6) / 3,
+        4: (4 / 6 + 2 / 5 + 4 / 7) / 3,
     }
     assert max(scores, key=lambda k: scores[k]) == 1
     assert best_fixed_k(examples, orders) == (1, pytest.approx(scores[1]))

@@ -1,0 +1,46 @@
+"""Reading examples made up for the pair model, and a MiniLM of one layer, which learns them in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from passel.rerankers.reader.examples import LabelledPassage, ReadingExample
+from passel.tools.pair import PairNetwork
+from passel.tools.pair_text import Reading
+
+PEOPLE = ("Ilse Marn", "Odo Tressin", "Runa Castrell", "Lambert Crode", "Nan Ottery", "Silvan Korde")
+
+
+@pytest.fixture
+def one_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every network that is made or loaded has the first of MiniLM's layers alone."""
+    whole = PairNetwork.untrained
+
+    def cut() -> PairNetwork:
+        made = whole()
+        made.bert.layers = made.bert.layers[:1]
+        return made
+
+    monkeypatch.setattr(PairNetwork, "untrained", staticmethod(cut))
+
+
+@pytest.fixture(scope="session")
+def untrained() -> PairNetwork:
+    torch.manual_seed(0)
+    return PairNetwork.untrained()
+
+
+@pytest.fixture(scope="session")
+def hall() -> Callable[..., ReadingExample]:
+    """`hall(3)`: who designed hall 3, with one gold passage and some about geese."""
+
+    def make(n: int, others: int = 2) -> ReadingExample:
+        person = PEOPLE[n % len(PEOPLE)]
+        gold = LabelledPassage(Reading(f"Hall {n}", f"Hall {n} was designed by {person}."), True, (person,))
+        geese = [LabelledPassage(Reading("Goose", f"Goose {k} eats grass."), False) for k in range(others)]
+        return ReadingExample(f"q{n}", f"Who designed hall {n}?", (gold, *geese), "list")
+
+    return make
