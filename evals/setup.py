@@ -50,6 +50,10 @@ class Setup:
     def corpus(self, question: Question) -> Corpus:
         return self.corpora[question.dataset]
 
+    def setting_of(self, question: Question) -> Setting:
+        """A question with one passage of its own, or none, is asked of the pool: in a mixture it has no distractors."""
+        return "pool" if self.setting == "distractor" and len(question.passages) <= 1 and "mixed" in self.settings else self.setting
+
 
 @contextlib.contextmanager
 def prepare(

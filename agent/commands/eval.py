@@ -38,6 +38,10 @@ CompareOption = Annotated[
     str | None,
     typer.Option("--compare", metavar="A,B,…", help="Paired differences to fixed[:K], threshold[:P], gap, knee, tokens[:N], oracle, oracle_set."),
 ]
+MixedOption = Annotated[
+    Literal["all", "even"] | None,
+    typer.Option("--mixed", help="Of all questions of the multi-hop sets, or of as many of each as the smallest has."),
+]
 DropOption = Annotated[
     Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others,")
 ]
@@ -101,6 +105,7 @@ def retrieval(
 def selection(
     data: DataArgument,
     setting: SettingOption = "distractor",
+    mixed: MixedOption = None,
     corpus: CorpusOption = None,
     compare: CompareOption = None,
     drop_gold: DropOption = None,
@@ -115,17 +120,24 @@ def selection(
     html: HtmlFile = None,
     results: ResultsOption = None,
 ) -> None:
-    """Which of the candidates are chosen, in what order, how many? Beside every cut rule."""
+    """Which of the candidates are chosen, in what order, how many? Beside every cut rule.
+
+    --mixed: of multi-hop files and a file of single-evidence questions one mixture is made, with questions whose evidence was dropped; compared with
+    the best single fixed k.
+    """
     from ...evals.experiments import selection as experiment
     from ...evals.variants import read_rules
     from ..settings import Settings
 
-    rules = read_rules(compare)
+    rules = read_rules(compare or ("fixed" if mixed else None))
     outputs = _Outputs(json, predictions, html, results)
     settings = Settings.load()
     limits = read_budget(budget, settings.budget)
     given = {"passages": settings.passages, "weights": settings.digest(), "evidence_tokens": limits.evidence_tokens}
-    with _prepared("selection", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+    if mixed and (corpus or drop_gold or limit):
+        raise UsageError("--mixed makes its own choice of questions", "Leave out --corpus, --drop-gold and --limit.")
+    chosen = {"mixed": mixed} if mixed else {"limit": limit, "drop": drop_gold, "rate": rate}
+    with _prepared("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as setup:
         selector = settings.selector(setup.encoder)
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
@@ -172,6 +184,31 @@ def qa(
                 others[name] = _predict(setup, experiment.predictor(setup, other, *means), kept, jobs, variant=name)
             _settle(kept, setup, lines, [line for made in others.values() for line in made])
         _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs, setup)
+
+
+@evaluate.command()
+def reading(
+    data: DataArgument,
+    limit: LimitOption = None,
+    split: SplitOption = "all",
+    seed: SeedOption = 0,
+    jobs: JobsOption = 1,
+    json: JsonFile = None,
+    predictions: PredictionsFile = None,
+    html: HtmlFile = None,
+    results: ResultsOption = None,
+) -> None:
+    """The extractive reader alone, on each question's own passages: does it find the answer, and know when there is none?"""
+    from ...evals.experiments import reading as experiment
+    from ..settings import Settings
+
+    outputs = _Outputs(json, predictions, html, results)
+    settings = Settings.load()
+    with _prepared("reading", data, "distractor", None, {"weights": settings.digest()}, limit=limit, split=split, seed=seed) as setup:
+        with _kept(setup, outputs) as kept:
+            lines = _predict(setup, experiment.predictor(setup, settings.selector(setup.encoder).pair), kept, jobs)
+            _settle(kept, setup, lines)
+        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -347,16 +384,20 @@ def _prepared(
     **options: Any,
 ) -> Iterator[Setup]:
     """The questions and their corpora; `given`: what the predictions depend on beside them."""
+    from ...evals.mixture import mixture
     from ...evals.setup import prepare
     from ..settings import corpus_path
 
     folder = corpus_path(corpus) if corpus else None
+    mixed = options.pop("mixed", None)
     with contextlib.ExitStack() as stack:
         with progress.shown() as tell:
             described = {"experiment": experiment, **(given or {})}
-            setup = stack.enter_context(
-                prepare(data, setting="corpus" if folder else setting, corpus=folder, progress=tell, described=described, **options)
-            )
+            if mixed:
+                made = mixture(data, setting=setting, even=mixed == "even", described=described, progress=tell, **options)
+            else:
+                made = prepare(data, setting="corpus" if folder else setting, corpus=folder, progress=tell, described=described, **options)
+            setup = stack.enter_context(made)
         yield setup
 
 

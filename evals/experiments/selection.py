@@ -37,7 +37,7 @@ COLUMNS = {
 
 def predictor(setup: Setup, selector: Selector, token_budget: int) -> Predict:
     def predict(question: Question) -> Line:
-        given = candidates(setup.corpus(question), question, setup.setting)
+        given = candidates(setup.corpus(question), question, setup.setting_of(question))
         began = time.perf_counter()
         selection = selector.select(question.question, given, token_budget=token_budget)
         latency_ms = (time.perf_counter() - began) * 1000
