@@ -55,7 +55,8 @@ def mixture(
         dropped = [replace(question, dataset=f"{question.dataset} {DROPPED}") for question in _first(without.questions, count)]
         corpora = {**whole.corpora, **alone.corpora, **{f"{name} {DROPPED}": corpus for name, corpus in without.corpora.items()}}
         settings = {**whole.settings, "data": [*whole.settings["data"], *alone.settings["data"]], "mixed": "even" if even else "all"}
-        yield Setup((*multi_hop, *evidence, *dropped), setting, corpora, settings, whole.encoder, without.left_out, without.unlabelled)
+        questions, unreadable = (*multi_hop, *evidence, *dropped), whole.unreadable + alone.unreadable
+        yield Setup(questions, setting, corpora, settings, whole.encoder, without.left_out, without.unlabelled, unreadable)
 
 
 def _some(questions: Sequence[Question], dataset: str, count: int) -> list[Question]:

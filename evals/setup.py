@@ -26,6 +26,10 @@ _FURTHER = (200, 1_000)
 """How far the search for passages in the place of dropped gold goes beyond what a question's search and links find, step by step."""
 
 
+class NothingToAsk(UsageError):
+    """No question was chosen, or none was left without its gold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     questions: tuple[Question, ...]
@@ -111,7 +115,7 @@ def prepare(
                 chosen, left_out, unlabelled = dropped.questions, left_out + dropped.left_out, unlabelled + dropped.unlabelled
             questions += chosen
         if not questions:
-            raise UsageError("no question is left to ask", "Look at --limit, --split and --drop-gold.")
+            raise NothingToAsk("no question is left to ask", "Look at --limit, --split and --drop-gold.")
         blank = 0 if opened else sum(not readable(passage) for dataset in datasets for passage in dataset.pool)
         yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled, blank)
 

@@ -10,11 +10,12 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from ..graphs.prompts import RESOLVE, UNKNOWN, numbered
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
@@ -23,6 +24,7 @@ from ..rerankers.selector.grpo import Generate
 from ..tools import chat
 from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
+from ..tools.errors import PasselError, UsageError
 from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
 from .datasets import load
@@ -30,7 +32,7 @@ from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
 from .labels import gold_keys
 from .question import Question
-from .setup import Setup, prepare
+from .setup import NothingToAsk, Setup, prepare
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -42,7 +44,9 @@ LISTS, VAL_LISTS = 360, 150
 """Of one file in one setting, with and without its evidence."""
 _SECONDS = 120.0
 """For one answer of a chat model."""
-_MANY_GOLD, _DROPPED, _SINGLE = 4.0, 0.35, 0.5
+_GIVE_UP = 5
+"""Failures of a chat model before its first answer."""
+_MANY_GOLD, _DROPPED, _SINGLE = 4.0, 0.15, 0.5
 NEGATIVES = 40
 """Kept of each setting's candidates."""
 _SAME = re.compile(r"\bsame\b", re.IGNORECASE)
@@ -166,28 +170,51 @@ class Part:
         return f"{Path(self.data).parent.name} {Path(self.data).stem} {self.setting}{' dropped' if self.drop else ''}"
 
 
-def parts_of(data: Sequence[str], corpus: Path | None = None) -> list[Part]:
+def parts_of(data: Sequence[str], corpus: Path | None = None, *, drop: bool = True) -> list[Part]:
     """Both settings of every file whose questions have passages of their own; an indexed corpus, and pools of single passages, are one setting.
 
-    Nothing is dropped from an indexed corpus.
+    Nothing is dropped from an indexed corpus, and nowhere without `drop`.
     """
     if corpus:
         return [Part(one, "corpus", False) for one in data]
     parts = []
     for one in data:
         several = any(len(question.passages) > 1 for question in load(one).questions)
-        parts += [Part(one, setting, drop) for setting in (("distractor", "pool") if several else ("pool",)) for drop in (False, True)]
+        settings: tuple[Setting, ...] = ("distractor", "pool") if several else ("pool",)
+        parts += [Part(one, setting, dropped) for setting in settings for dropped in ((False, True) if drop else (False,))]
     return parts
 
 
+def digests(data: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of each data set, by what names it.
+
+    Raises UsageError where one is not there or named twice, or where two from one folder, which make one group of lists, share a question's id.
+    """
+    found: dict[str, str] = {}
+    names: set[str] = set()
+    ids: dict[tuple[str, str], str] = {}
+    for one in data:
+        dataset = load(one)
+        if dataset.name in names:
+            raise UsageError(f"the data set {dataset.name} is named twice")
+        names.add(dataset.name)
+        for question in dataset.questions:
+            other = ids.setdefault((dataset.name.partition("/")[0], question.id), dataset.name)
+            if other != dataset.name:
+                raise UsageError(f"{other} and {dataset.name} both have a question {question.id!r}", "Give each question an id of its own.")
+        found[one] = dataset.sha256
+    return found
+
+
 def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None) -> list[ListExample]:
-    """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first.
+    """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first; none where no gold can be dropped.
 
     model_of: the pair model for a question's id. It must not have trained on that question.
     """
     made: list[ListExample] = []
-    setting: Any = "pool" if part.setting == "corpus" else part.setting
-    with prepare([part.data], setting=setting, corpus=corpus, drop="all" if part.drop else None, progress=tell) as setup:
+    drop: Literal["all"] | None = "all" if part.drop else None
+    may_be_empty = suppress(*[NothingToAsk] if drop else [])
+    with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, progress=tell) as setup:
         by_hash = sorted(setup.questions, key=lambda question: Random(question.id).random())
         chosen = [
             *islice((question for question in by_hash if not is_val(question.id)), LISTS),
@@ -236,11 +263,21 @@ def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExampl
 def chat_generator(model: BaseChatModel) -> Generate:
     """A chat model as the generator whose answers are rewarded; None where it declines or fails. Cached, by whoever made it, by its whole prompt:
     the question and the passages in their order.
+
+    One that fails from the first is not there: then PasselError is raised, as a policy would learn from nothing but its silence.
     """
+    failures: list[str] = []
+    answered = False
 
     def generate(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        nonlocal answered
         passages = [(example.read.passages[place].title, example.read.passages[place].text) for place in chosen]
         reply = asyncio.run(chat.ask(model, RESOLVE, numbered(passages, example.question), timeout=_SECONDS))
+        answered = answered or not reply.error
+        if reply.error and not answered:
+            failures.append(reply.error)
+            if len(failures) == _GIVE_UP:
+                raise PasselError(f"the chat model answers nothing: {reply.error}", "Once it does, the same command goes on where it was.")
         text = reply.text.strip()
         return None if reply.error or not text or UNKNOWN in text else text
 

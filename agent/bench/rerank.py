@@ -23,7 +23,7 @@ from ...rerankers.selector.examples import read_passages
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate, Hit
 from ...tools.encoder import Encoder
-from ...tools.errors import PasselError
+from ...tools.errors import PasselError, UsageError
 from ...tools.pair import PairModel, PairNetwork
 from ...tools.pair_text import WINDOW, Reading, readings_of
 from ...tools.passage import Passage
@@ -75,7 +75,10 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20) -> RerankBe
         raise PasselError("the peer of this benchmark, sentence-transformers, is not installed", "Run: pip install sentence-transformers") from error
     from ...evals.datasets import load
 
-    made = list(_lists(load(data or DEFAULT_DATA).questions, lists))
+    file = data or DEFAULT_DATA
+    made = list(_lists(load(file).questions, lists))
+    if len(made) < 2 or len(made[0][1]) < CANDIDATES:
+        raise UsageError(f"{file} has too little to measure with", f"It takes two questions, and {CANDIDATES} different passages in all.")
     encoder = Encoder.load()
     selector = default_selector(encoder)
     exact = LearnedSelector(PairModel(PairNetwork.load(WEIGHTS / PAIR), dtype=torch.float32), selector.network, encoder.count_tokens)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import pickle
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,16 +43,22 @@ def reader(
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
     from ...rerankers.default import PAIR
+    from ...rerankers.reader.calibration import calibrate
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
-    from ...tools.pair import PairModel
+    from ...tools.pair import PairModel, PairNetwork
 
     config = ReaderConfig(epochs=epochs, seed=seed)
+    _folder(out)
     with progress.shown() as tell:
         with prepare(data, setting="pool", progress=tell) as setup:
             by_fold, val = reading_sets(setup, tell)
         halves = [(f"fold{fold}", by_fold[fold]) for fold in by_fold] if folds else []
-        for name, examples in [*halves, ("", [*by_fold[0], *by_fold[1]])]:
+        trainings = [*halves, ("", [*by_fold[0], *by_fold[1]])]
+        if not all(examples for _, examples in trainings):
+            raise UsageError(f"too few questions whose evidence is known in {', '.join(data)}", "Passages need `is_supporting`, or gold titles.")
+        _same(out, {**setup.settings, "epochs": epochs, "seed": seed})
+        for name, examples in trainings:
             if (out / name / PAIR).is_file() and not (out / name / "checkpoint.pt").is_file():
                 continue  # finished by an earlier run
             what = f"training {name}".rstrip()
@@ -60,7 +67,10 @@ def reader(
             def told(done: int, total: int, figures: object, what: str = what) -> None:  # noqa: ARG001
                 tell(what, done, total)
 
-            train_reader(examples, out / name, config, validate=measured, progress=told)
+            file = train_reader(examples, out / name, config, validate=measured, progress=told)
+            network = PairNetwork.load(file)
+            calibrate(network, [one for of_set in val.values() for one in of_set])
+            network.save(file)
     write_page(out, "train reader", {"data": ", ".join(data), "epochs": epochs, "seed": seed})
     terminal.note(f"{out / PAIR}: the pair model; {out / 'training.html'} shows how it went")
 
@@ -100,24 +110,26 @@ def selector(
     if reader is not None and corpus is not None:
         raise UsageError("--reader is for training from data sets, --corpus goes on from the bundled weights", "Leave one of them out.")
     folder = corpus_path(corpus) if corpus else None
+    chat = cached_chat_model(model, base_url) if model else None
     models = _pair_models(reader)
-    out.mkdir(parents=True, exist_ok=True)
+    _folder(out)
+    made_from = _made_from(data, folder, reader)
     with progress.shown() as tell:
         lists: list[ListExample] = []
-        for part in parts_of(data, folder):
-            lists += _once(out, part, _made_from(part.data, reader), partial(list_part, part, models, tell, corpus=folder))
-        examples = balanced(lists[:limit])
+        for part in parts_of(data, folder, drop=not answers_only):
+            lists += _once(out, part, made_from[part.data], partial(list_part, part, models, tell, corpus=folder))
+        examples = balanced(_spread(lists, limit))
         imitation, start = ImitationConfig(), None
         if corpus:
             imitation, start = ImitationConfig(epochs=6, learning_rate=5e-5), load_network(WEIGHTS / SELECTOR)
-        config = SelectorConfig(imitation, GrpoConfig(steps=steps), answers_only, seed)
+        config = SelectorConfig(imitation, GrpoConfig(steps=steps), answers_only, seed, model or "")
         chosen = train_selector(
             [one for one in examples if not is_val(one.id)],
             [one for one in examples if is_val(one.id)],
             out,
             config,
             start=start,
-            generate=chat_generator(cached_chat_model(model, base_url)) if model else extracted,
+            generate=chat_generator(chat) if chat else extracted,
             progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
         )
     if reader is not None:
@@ -168,9 +180,37 @@ def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExa
     return lists
 
 
-def _made_from(data: str, reader: Path | None) -> str:
-    """What the lists of a file depend on."""
+def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) -> dict[str, str]:
+    """What the lists of each data set depend on."""
+    from ...evals.training import digests
     from ...rerankers.default import PAIR, WEIGHTS
+    from ...tools.corpus import Corpus
 
     folders = [WEIGHTS] if reader is None else [reader, reader / "fold0", reader / "fold1"]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in (Path(data), *(folder / PAIR for folder in folders)))).hexdigest()
+    of_all = hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()
+    if corpus is not None:
+        with Corpus.open(corpus) as opened:
+            of_all += f" {opened.path} {opened.seq}"
+    return {one: f"{digest} {of_all}" for one, digest in digests(data).items()}
+
+
+def _spread(lists: Sequence[ListExample], limit: int | None) -> list[ListExample]:
+    """At most `limit`, of every part its share."""
+    count = min(len(lists), limit or len(lists))
+    return [lists[n * len(lists) // count] for n in range(count)]
+
+
+def _folder(out: Path) -> None:
+    """Makes it. Raises UsageError where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be a folder: {error.strerror}", "Name another place.") from None
+
+
+def _same(out: Path, made_from: Mapping[str, Any]) -> None:
+    """Raises UsageError where `out` holds a reader of other data or options: it would be taken for this one, finished or half done."""
+    file, text = out / "made-from.json", json.dumps(made_from, sort_keys=True)
+    if file.is_file() and file.read_text(encoding="utf-8") != text:
+        raise UsageError(f"{out} holds a reader of other data or options", "Give --out another folder, or delete this one.")
+    file.write_text(text, encoding="utf-8")

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from math import exp
 
 from ...rerankers.selector.examples import read_passages
-from ...tools.answers import exact_match, f1
 from ...tools.pair import PairModel
 from ...tools.reader import NO_ANSWER, find_answer
 from ..breakdown import breakdowns
 from ..first_stage import candidates
+from ..labels import said_values
 from ..metrics.bootstrap import interval
 from ..predictions import Line, ranked_line
 from ..question import Question
@@ -25,6 +25,8 @@ from ..run import Predict
 from ..setup import Setup
 
 COLUMNS = {"f1": "F1", "em": "EM", "none": "says none"}
+_NOTHING = -100.0
+"""The score where no word was found."""
 _THRESHOLDS = [n / 2 for n in range(-24, 25)]
 
 
@@ -37,7 +39,7 @@ def predictor(setup: Setup, reader: PairModel) -> Predict:
         latency_ms = (time.perf_counter() - began) * 1000
         tokens = setup.encoder.count_tokens([passage.text for passage in passages])
         line = ranked_line(question, given, [_chance(one.named.relevance) for one in passages], tokens, latency_ms=latency_ms)
-        score = found.score if found else -100.0
+        score = found.score if found else _NOTHING
         return {**line, "outcome": "answered", "answer": found.text if found else "", "confidence": _chance(score), "score": score}
 
     return predict
@@ -62,27 +64,32 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
         result.metrics |= {"F1, answerable": interval([one[0] for one in always]), "EM, answerable": interval([one[1] for one in always])}
     overall = [_right(question, line, NO_ANSWER) for question, line in pairs]
     result.metrics |= {"F1": interval([one[0] for one in overall]), "EM": interval([one[1] for one in overall])}
+    result.headline |= result.metrics
     points = tuple((at, sum(_right(question, line, at)[0] for question, line in pairs) / len(pairs)) for at in _THRESHOLDS)
     best = max(points, key=lambda point: point[1])
     result.curves.append(Curve("F1 on all questions by the least score of an answer", "threshold", "F1", (Series("ours", points, ours=True),)))
     result.notes.append(f"Answers below a score of {NO_ANSWER:g} count as none; on these questions {best[0]:g} would be best ({best[1]:.3f}).")
     values = [
-        {"f1": fit, "em": exact, "none": float(_score(line) < NO_ANSWER)} for (_, line), (fit, exact) in zip(pairs, overall, strict=True)
+        {"f1": fit, "em": exact, "none": float(line["outcome"] != "failed" and _score(line) < NO_ANSWER)}
+        for (_, line), (fit, exact) in zip(pairs, overall, strict=True)
     ]
     result.tables += breakdowns([question for question, _ in pairs], values, COLUMNS)
     return result
 
 
 def _right(question: Question, line: Line, least: float | None) -> tuple[float, float]:
-    """(F1, EM); `least`: score below which the answer counts as none, None for always answering."""
-    none = not line["answer"] or (least is not None and _score(line) < least)
+    """(F1, EM); `least`: score below which the answer counts as none, None for always answering. A failed line is wrong whatever is right."""
+    if line["outcome"] == "failed":
+        return 0.0, 0.0
+    none = _score(line) <= _NOTHING or (least is not None and _score(line) < least)
     if question.answerable is False:
         return float(none), float(none)
-    return (0.0, 0.0) if none else (f1(line["answer"], question.answers).f1, exact_match(line["answer"], question.answers))
+    exact, fit = said_values(question, line)
+    return (0.0, 0.0) if none else (fit, exact)
 
 
 def _score(line: Line) -> float:
-    return float(line.get("score", -100.0))
+    return float(line.get("score", _NOTHING))
 
 
 def _chance(log_odds: float) -> float:

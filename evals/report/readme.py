@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...tools.encoder import Encoder
 from ...tools.errors import UsageError
-from ..experiments import abstain, qa, rerank, retrieval, selection
+from ..experiments import abstain, qa, reading, rerank, retrieval, selection
 from ..result import Cell, Estimate, Result
 from ..setup import Setup
 from .results import SUFFIX, Kept, load
@@ -22,6 +22,7 @@ _TITLES = {
     "retrieval": "Retrieval: is all the evidence among the candidates?",
     "selection": "Selection: which candidates are chosen?",
     "qa": "Answers, end to end",
+    "reading": "The reader alone",
     "abstain": "Knowing when the evidence is not there",
     "rerank": "Reranking",
 }
@@ -29,6 +30,7 @@ _SUMMARIZE: dict[str, Callable[[Setup, Kept], Result]] = {
     "retrieval": lambda setup, kept: retrieval.summarize(setup, kept.lines),
     "selection": lambda setup, kept: selection.summarize(setup, kept.lines)[0],
     "qa": lambda setup, kept: qa.summarize(setup, kept.lines),
+    "reading": lambda setup, kept: reading.summarize(setup, kept.lines),
     "abstain": lambda setup, kept: abstain.summarize(setup, kept.lines),
     "rerank": lambda setup, kept: rerank.summarize(kept.lines, setup.settings, missing=kept.counts["missing"]),
 }
@@ -71,6 +73,8 @@ def _table(found: Sequence[Result]) -> str:
 def _name(result: Result) -> str:
     names = ", ".join(str(data["name"]) for data in result.settings["data"])
     parts = [str(result.settings["setting"])] if "reranker" not in result.settings else [f"reranker {result.settings['reranker']}"]
+    if mixed := result.settings.get("mixed"):
+        parts.append(f"mixed, {mixed}")
     if drop := result.settings.get("drop_gold"):
         parts.append(f"{drop} gold dropped in {float(result.settings['rate']):.0%}")
     return f"{names} ({'; '.join(parts)})"

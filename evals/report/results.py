@@ -40,7 +40,8 @@ def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], f
     """Writes `folder/EXPERIMENT-DATA….jsonl.xz` and gives its path; an older one of that name is replaced."""
     names = "-".join(str(data["name"]) for data in result.settings["data"])
     which = [str(result.settings[key]) for key in ("setting", "drop_gold", "reranker") if result.settings.get(key)]
-    kind = "-".join([result.experiment, names, *which])
+    mixed = [f"mixed-{result.settings['mixed']}"] if result.settings.get("mixed") else []
+    kind = "-".join([result.experiment, names, *which, *mixed])
     path = folder / (re.sub(r"[^\w.-]+", "_", kind) + SUFFIX)
     folder.mkdir(parents=True, exist_ok=True)
     head = {"experiment": result.experiment, "settings": dict(result.settings), "counts": result.counts, "latency": result.latency}
@@ -91,6 +92,8 @@ def _slim(question: Question, line: Line) -> dict[str, Any]:
         row |= {"values": values, "said": said_values(question, line)}
     if "measured" in line:
         row |= {"measured": line["measured"], "first": line["first"], "error": _kind(line["error"]), "repaired": line.get("repaired", 0)}
+    if "score" in line:
+        row["score"] = round(line["score"], 4)
     if "first_stage" in line:
         row["first_stage"] = line["first_stage"]
     if "lists" in line:
@@ -156,6 +159,8 @@ def _line(row: Mapping[str, Any]) -> Line:
         line |= {"answer_values": row["values"], "said_values": row["said"]}
     if "measured" in row:
         line |= {name: row[name] for name in ("measured", "first", "error", "repaired")}
+    if "score" in row:
+        line["score"] = row["score"]
     if "lists" in row:
         line["lists"] = {name: [key(number, n) for n, number in enumerate(numbers)] for name, numbers in row["lists"].items()}
     return line

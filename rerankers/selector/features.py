@@ -1,4 +1,4 @@
-"""What the list network knows of each candidate: its pair vector, a few figures, and which candidate names which."""
+"""What the list network knows of each candidate: a few figures, which candidate names which, and how alike two are by their pair vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...tools.pair import PairReading
 from ...tools.pair_text import namer_of
 
 VECTOR = 384
-FEATURES = 18
+FEATURES = 17
 RELEVANCE = 0
 """The feature that is the pair model's own log-odds, divided by 4."""
 _CHANNELS = ("dense", "lexical", "linked", "naming")
@@ -64,7 +64,6 @@ def list_input(
             bare[i].relevance / 4,
             max(-2.0, named[i].spans[0].score / 5) if named[i].spans else -2.0,
             max(-2.0, bare[i].spans[0].score / 5) if bare[i].spans else -2.0,
-            named[i].yes / 4,
             *(0.0 if place is None else 1 / (1 + place) for place in ranks.values()),
             candidate.score * 30,
             log1p(tokens[i]) / 5,

@@ -72,7 +72,7 @@ def imitate(
             total, count = total + float(loss.detach()), count + 1
         figures = {"epoch": epoch + 1, "loss": total / count, **measure(network, val, budget=config.budget)}
         curve.append(figures)
-        if figures["score"] > best_score:
+        if figures["score"] >= best_score:  # of equals the later, which knows the order better
             best, best_score = copy.deepcopy(network), figures["score"]
         if progress:
             progress(epoch + 1, config.epochs, figures)

@@ -14,7 +14,7 @@ from .network import ListNetwork, Lists
 from .policy import decode
 
 BATCH = 128
-_SHIFTS = (-2.0, -1.5, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+_SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 """Of STOP's logit, tried when it is tuned."""
 
 
@@ -60,18 +60,22 @@ def best_fixed_k(examples: Sequence[ListExample], orders: Sequence[Sequence[int]
     return best, scores[best]
 
 
-def tune_stop(network: ListNetwork, score: Callable[[ListNetwork], float]) -> tuple[ListNetwork, float]:
-    """The network with the STOP bias that `score` (on `val`) likes best, and how far that moved it. Ties stay nearest to where it was."""
-    found: dict[float, float] = {}
-    for shift in sorted(_SHIFTS, key=abs):
-        found[shift] = score(shifted(network, shift))
-    best = max(found, key=lambda shift: found[shift])
-    return shifted(network, best), best
+def tune_stop(network: ListNetwork, score: Callable[[ListNetwork], float]) -> tuple[ListNetwork, dict[str, float]]:
+    """The network with the two STOP biases that `score` (on `val`) likes best, first that of stopping at all, then that of choosing nothing.
+
+    Also how far each was moved. Ties stay nearest to where they were.
+    """
+    moved: dict[str, float] = {}
+    for name in ("stop_bias", "empty_bias"):
+        found = {shift: score(shifted(network, name, shift)) for shift in sorted(_SHIFTS, key=abs)}
+        moved[name] = max(found, key=lambda shift: found[shift])
+        network = shifted(network, name, moved[name])
+    return network, moved
 
 
-def shifted(network: ListNetwork, shift: float) -> ListNetwork:
-    """A copy with `shift` added to STOP's logit."""
+def shifted(network: ListNetwork, bias: str, shift: float) -> ListNetwork:
+    """A copy with `shift` added to one of its biases."""
     moved = copy.deepcopy(network)
     with torch.no_grad():
-        moved.stop_bias.add_(shift)
+        moved.get_parameter(bias).add_(shift)
     return moved

@@ -2,7 +2,10 @@
 
 A small transformer over [question, STOP, candidate 1 … n] without positions (so that nothing hangs on the input's order), with three biases on its
 attention: who names whom, who is named by whom, and how alike two pair vectors are. A pointer decoder conditions on what is chosen; picking STOP ends
-the list. A sigmoid head gives each candidate's relevance.
+the list. A sigmoid head gives each candidate's relevance. Both start from the pair model's own log-odds and learn what the list adds to them.
+
+The pair vectors themselves are not read: the list policy learns from two half models and works on a third, whose vectors mean something else. What is
+read of them, their likeness, means the same in all three. docs/systems.md has the ablation.
 
 Source: pointer decoder: Vinyals, Fortunato and Jaitly, "Pointer Networks" (NeurIPS 2015); reading candidates beside each other: ListConRanker (arXiv
 2501.07111) and EBCAR (arXiv 2510.13329); likeness between candidates: HybRank (ACL Findings 2023). docs/systems.md has the deviations.
@@ -17,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .features import FEATURES, RELEVANCE, VECTOR, ListInput
+from .features import FEATURES, RELEVANCE, ListInput
 
 WIDTH = 128
 HEADS = 4
@@ -29,8 +32,6 @@ _BIASES = 3
 class Lists:
     """Several lists, padded to the longest."""
 
-    vectors: Tensor
-    """[lists, n, VECTOR]"""
     features: Tensor
     """[lists, n, FEATURES]"""
     biases: Tensor
@@ -44,19 +45,18 @@ class Lists:
     def of(cls, inputs: Sequence[ListInput]) -> Lists:
         n = max((len(one.tokens) for one in inputs), default=0)
         lists = len(inputs)
-        vectors, features = torch.zeros(lists, n, VECTOR), torch.zeros(lists, n, FEATURES)
+        features = torch.zeros(lists, n, FEATURES)
         biases, there = torch.zeros(lists, _BIASES, n, n), torch.zeros(lists, n, dtype=torch.bool)
         tokens = torch.zeros(lists, n, dtype=torch.long)
         for i, one in enumerate(inputs):
             size = len(one.tokens)
-            vectors[i, :size] = torch.from_numpy(one.vectors)
             features[i, :size] = torch.from_numpy(one.features)
             names = torch.from_numpy(one.names).float()
-            unit = F.normalize(vectors[i, :size], dim=1)
+            unit = F.normalize(torch.from_numpy(one.vectors).float(), dim=1)
             biases[i, :, :size, :size] = torch.stack([names, names.T, unit @ unit.T])
             there[i, :size] = True
             tokens[i, :size] = torch.from_numpy(one.tokens)
-        return cls(vectors, features, biases, there, tokens)
+        return cls(features, biases, there, tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,6 @@ class ListNetwork(nn.Module):
     def __init__(self, *, biases: bool = True) -> None:
         super().__init__()
         self.with_biases = biases
-        self.normalise = nn.LayerNorm(VECTOR)
-        self.of_vector = nn.Linear(VECTOR, WIDTH)
         self.of_features = nn.Sequential(nn.Linear(FEATURES, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.special = nn.Parameter(torch.randn(2, WIDTH) * 0.02)  # question, STOP
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
@@ -100,10 +98,11 @@ class ListNetwork(nn.Module):
         self.trust = nn.Parameter(torch.ones(1))
         self.named_by_chosen = nn.Parameter(torch.zeros(1))
         self.stop_bias = nn.Parameter(torch.zeros(1))
+        self.empty_bias = nn.Parameter(torch.zeros(1))  # of STOP while nothing is chosen
 
     def encode(self, lists: Lists) -> Encoded:
         count, n = lists.there.shape
-        items = self.of_vector(self.normalise(lists.vectors)) + self.of_features(lists.features)
+        items = self.of_features(lists.features)
         states = torch.cat([self.special.expand(count, 2, WIDTH), items], 1)
         there = F.pad(lists.there, (2, 0), value=True)
         biases = F.pad(lists.biases, (2, 0, 2, 0)) if self.with_biases else torch.zeros(count, _BIASES, n + 2, n + 2)
@@ -130,7 +129,8 @@ class ListNetwork(nn.Module):
         query = self.query(torch.cat([encoded.question, mean, newest, picked / 4], 1))
         logits = torch.einsum("lw,lnw->ln", query, encoded.keys) * WIDTH**-0.5
         named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
-        logits = logits + torch.cat([encoded.own + named, self.stop_bias.expand(len(logits), 1)], 1)
+        stop = self.stop_bias + self.empty_bias * (picked == 0)
+        logits = logits + torch.cat([encoded.own + named, stop], 1)
         masked: Tensor = logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
         return masked
 

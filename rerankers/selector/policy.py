@@ -113,7 +113,7 @@ def decode(
     generator: torch.Generator | None = None,
     go_on: bool = False,
 ) -> Picks:
-    """The likeliest choice at each step, or a sampled one. `go_on`: past STOP, up to MOST picks: the policy's own order of everything."""
+    """The likeliest choice at each step (see `likeliest`), or a sampled one. `go_on`: past STOP, up to MOST picks: the policy's own order."""
     state = State(encoded, budgets)
     count, n = encoded.there.shape
     places = torch.full((count, MOST), -1)
@@ -123,7 +123,7 @@ def decode(
         logits = _biased(network.logits(encoded, state.chosen, state.last, state.open), bias)
         if go_on:
             logits[:, -1] = torch.where(torch.isfinite(logits[:, :-1]).any(1), -torch.inf, 0.0)
-        choice = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1) if sample else logits.argmax(1)
+        choice = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1) if sample else likeliest(logits)
         alive = alive & (choice < n)
         if not alive.any():
             break
@@ -132,6 +132,17 @@ def decode(
         counts += alive
         state.pick(picked)
     return Picks(places, counts)
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """STOP where stopping is likelier than going on, else the likeliest pick: int64 [lists].
+
+    Not the likeliest of all choices: where several passages would do, each has only its share of what speaks for going on.
+    """
+    picks, stop = logits[:, :-1], logits[:, -1]
+    if not picks.shape[1]:
+        return torch.zeros(len(logits), dtype=torch.long)
+    return torch.where(stop >= picks.logsumexp(1), picks.shape[1], picks.argmax(1))
 
 
 @torch.no_grad()

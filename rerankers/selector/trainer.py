@@ -6,12 +6,14 @@ Where passages are not labelled (`answers_only`), imitation is of the best cut r
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...tools.errors import UsageError
 from . import rewards
 from .cut_start import best_rule, imitating
 from .examples import ListExample
@@ -30,6 +32,8 @@ class SelectorConfig:
     grpo: GrpoConfig = field(default_factory=GrpoConfig)
     answers_only: bool = False
     seed: int = 0
+    generator: str = ""
+    """Name of the generator, where it is not the extractive one."""
 
     @property
     def seeded(self) -> tuple[ImitationConfig, GrpoConfig]:
@@ -55,14 +59,18 @@ def train_selector(
 ) -> dict[str, Any]:
     """Writes selector.safetensors, imitation.safetensors, their curves (CSV) and choices.json, whose content it returns.
 
-    A stage that an earlier run finished is not trained again. `start`: a trained network to go on from; imitation then only fine-tunes it.
+    A stage that an earlier run with the same lists and configuration finished is not trained again. `start`: a trained network to go on from;
+    imitation then only fine-tunes it. Raises UsageError where there is nothing to learn from or to choose by.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tell = progress or _say_nothing
     imitation, reinforced = config.seeded
-    if config.answers_only:
-        train, val = [one for one in train if one.answers], [one for one in val if one.answers]
-    chosen = _read(folder / "choices.json", asdict(config))
+    train, val = _usable(train, config), _usable(val, config)
+    if not train or not val:
+        what = f"{len(train) + len(val)} usable lists, none of them of a question of {'val' if train else 'train'}"
+        wanted = "answers" if config.answers_only else "labelled evidence"
+        raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
+    chosen = _read(folder / "choices.json", {**asdict(config), "learned from": _digest(train, val, start)})
     if "imitation" not in chosen:
         to_imitate, to_measure = train, val
         if config.answers_only:
@@ -92,8 +100,24 @@ def train_selector(
     return chosen
 
 
-def _tuned(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> tuple[ListNetwork, float]:
-    """With the STOP bias that earns most on `val`."""
+def _usable(examples: Sequence[ListExample], config: SelectorConfig) -> list[ListExample]:
+    """Those with answers, or those whose evidence is known: to the imitator, unknown evidence would be none."""
+    return [one for one in examples if (one.answers if config.answers_only else one.gold_in_all or not one.answers)]
+
+
+def _digest(train: Sequence[ListExample], val: Sequence[ListExample], start: ListNetwork | None) -> str:
+    """What tells one training from another."""
+    digest = hashlib.sha256()
+    for one in (*train, *val):
+        digest.update(repr((one.id, one.question, one.gold, one.gold_in_all, one.ordered, one.answers, one.weight, one.group)).encode())
+        digest.update(one.read.input.features.tobytes())
+    for weight in start.state_dict().values() if start else ():
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _tuned(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> tuple[ListNetwork, dict[str, float]]:
+    """With the STOP biases that earn most on `val`."""
     earned, orders = Rewards(config, generate), own_orders(network, val, config.budget)
     return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config)["val reward"])
 

@@ -435,6 +435,141 @@ def test_a_failure_is_json_too_where_stdout_is_asked_for(passel: Any, arguments:
     assert set(strict(done.out)) == {"error"}
 
 
+# ---- a mixture; the reader alone ----
+
+
+@pytest.fixture
+def barns(tmp_path: Path) -> Path:
+    """Questions about one paragraph each, the last without an answer."""
+    rows = []
+    for n in range(4):
+        text = f"The barn with the number {n} was painted by Odo Tressin in {1700 + n}."
+        asked = f"When was the barn with the number {n} painted?" if n < 3 else "Which river flows through the town of Velby?"
+        rows.append({"id": f"barn-{n}", "title": f"Barn {n}", "context": text, "question": asked, "answers": [f"{1700 + n}"] if n < 3 else []})
+    (tmp_path / "barns").mkdir()
+    (tmp_path / "barns" / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path / "barns" / "dev.jsonl"
+
+
+@pytest.fixture
+def few(tmp_path: Path, invented: Any) -> Path:
+    """The first six multi-hop questions."""
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in invented.rows[:6]))
+    return tmp_path / "few" / "dev.jsonl"
+
+
+@pytest.mark.parametrize("mixed", ["all", "even"])
+def test_a_mixture_is_compared_with_the_best_fixed_k(passel: Any, few: Path, barns: Path, mixed: str) -> None:
+    outputs = ["--json", "r.json", "--predictions", "p.jsonl", "--html", "page.html", "--results", "kept"]
+    done = passel("selection", few, barns, "--mixed", mixed, *outputs)
+    assert done.code == 0, done.err
+    found = result(Path("r.json"))
+    assert found["settings"]["mixed"] == mixed
+    assert f"--mixed {mixed}" in found["settings"]["command"]
+    lines = [line for line in lines_of(Path("p.jsonl")) if line["variant"] == "selector"]
+    asked = [line["dataset"] for line in lines]
+    assert (asked.count("few/dev"), asked.count("barns/dev")) == (6, 3)
+    assert 0 < asked.count("few/dev dropped") <= 6
+    assert found["counts"]["questions"] == len(lines)
+    compared = next(table for table in found["tables"] if table["title"] == "Ours against each variant")
+    assert [row["label"] for row in compared["rows"]] == ["fixed", "fixed at our tokens"]
+    assert {line["variant"] for line in lines_of(Path("p.jsonl"))} == {"selector", "fixed", "fixed at our tokens"}
+    by_set = next(table for table in found["tables"] if table["title"] == "By data set")
+    assert {row["label"] for row in by_set["rows"]} == set(asked)
+    assert f"few/dev, barns/dev (distractor; mixed, {mixed}) | {len(lines)} |" in passel("report", "kept").out
+    resumed = passel("selection", few, barns, "--mixed", mixed, "--json", "again.json", "--predictions", "p.jsonl")
+    assert resumed.code == 0
+    assert figures(result(Path("again.json"))) == figures(found)
+
+
+def test_even_and_all_are_other_runs(passel: Any, few: Path, barns: Path) -> None:
+    assert passel("selection", few, barns, "--mixed", "even", "--predictions", "p.jsonl", "--results", "kept").code == 0
+    for others in (["--mixed", "all"], []):
+        assert passel("selection", few, barns, *others, "--results", "kept").code == 0
+    assert len(list(Path("kept").iterdir())) == 3  # none replaces another
+    is_wrong_usage(passel("selection", few, barns, "--mixed", "all", "--predictions", "p.jsonl"), "another run")
+    is_wrong_usage(passel("selection", few, barns, "--predictions", "p.jsonl"), "another run")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["FEW"], "--mixed needs single-evidence questions"),
+        (["BARNS"], "--mixed needs multi-hop questions"),
+        (["FEW", "BARNS", "--limit", "3"], "--mixed makes its own choice of questions"),
+        (["FEW", "BARNS", "--drop-gold", "one"], "--mixed makes its own choice of questions"),
+        (["FEW", "BARNS", "--corpus", "no-such"], "--mixed makes its own choice of questions"),
+        (["FEW", "no-such.jsonl"], "no-such.jsonl"),
+        (["FEW", "FEW", "BARNS"], "named twice"),
+    ],
+)
+def test_what_no_mixture_can_be_made_of(passel: Any, few: Path, barns: Path, options: list[str], said: str) -> None:
+    places = {"FEW": str(few), "BARNS": str(barns)}
+    is_wrong_usage(passel("selection", "--mixed", "all", *(places.get(word, word) for word in options)), said)
+
+
+def test_a_mixture_is_all_or_even(passel: Any, few: Path, barns: Path) -> None:
+    is_wrong_usage(passel("selection", few, barns, "--mixed", "some"), "--mixed")
+
+
+def test_reading(passel: Any, barns: Path) -> None:
+    outputs = ["--json", "r.json", "--predictions", "p.jsonl", "--html", "page.html", "--results", "kept"]
+    done = passel("reading", barns, *outputs, "--jobs", 2)
+    assert done.code == 0, done.err
+    found = result(Path("r.json"))
+    assert found["experiment"] == "reading"
+    assert found["counts"] == {"questions": 4, "scored": 4, "failed": 0, "unanswerable": 1}
+    assert found["metrics"]["F1, answerable"]["value"] > 0.5
+    lines = lines_of(Path("p.jsonl"))
+    assert [line["id"] for line in lines] == [f"barn-{n}" for n in range(4)]
+    for line in lines:
+        Answer.model_validate(line)
+        assert isinstance(line["score"], float)
+    assert Path("page.html").read_text().startswith("<!")
+    assert "barns/dev" in done.out
+    done = passel("report", "kept")
+    assert done.code == 0, done.err
+    assert "passel eval reading barns/dev.jsonl" in done.out
+    for name in ("F1, answerable", "F1"):
+        assert f"{found['metrics'][name]['value']:.3f} (" in done.out
+
+
+def test_reading_goes_on_from_what_it_has_read(passel: Any, barns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert passel("reading", barns, "--limit", 2, "--predictions", "p.jsonl").code == 0
+    first = Path("p.jsonl").read_bytes()
+    assert passel("reading", barns, "--predictions", "p.jsonl", "--json", "longer.json").code == 0
+    assert Path("p.jsonl").read_bytes().startswith(first)
+    assert passel("reading", barns, "--json", "whole.json").code == 0
+    assert figures(result(Path("longer.json"))) == figures(result(Path("whole.json")))
+    monkeypatch.setattr("passel.agent.settings.Settings.digest", lambda _: "other weights")
+    is_wrong_usage(passel("reading", barns, "--predictions", "p.jsonl"), "another run")
+
+
+def test_reading_counts_a_failed_question_as_wrong(passel: Any, barns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from passel.evals.experiments import reading
+
+    read_passages = reading.read_passages
+
+    def failing(reader: Any, question: str, given: Any) -> Any:
+        if "Velby" in question:
+            raise RuntimeError("the anchor slipped")
+        return read_passages(reader, question, given)
+
+    monkeypatch.setattr(reading, "read_passages", failing)
+    assert passel("reading", barns, "--json", "r.json").code == 0
+    found = result(Path("r.json"))
+    assert found["counts"]["failed"] == 1
+    assert found["metrics"]["F1"]["value"] <= 3 / 4  # it is the unanswerable one, and silence did not save it
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such.jsonl"], ["ALONE"], ["BARNS", "--corpus", "any"], ["BARNS", "--limit", "0"]])
+def test_reading_used_wrongly(passel: Any, barns: Path, arguments: list[str]) -> None:
+    Path("alone.jsonl").write_text('{"id": "1", "question": "Who?"}\n')
+    places = {"ALONE": "alone.jsonl", "BARNS": str(barns)}
+    is_wrong_usage(passel("reading", *(places.get(word, word) for word in arguments)), "")
+
+
 # ---- help ----
 
 
@@ -442,7 +577,7 @@ def test_help_lists_every_experiment(passel: Any) -> None:
     done = passel("--help")
     assert done.code == 0
     names = {str(command.callback.__name__) for command in evaluate.registered_commands if command.callback}
-    assert {"retrieval", "selection", "qa", "rerank", "abstain", "robustness", "report"} <= names
+    assert {"retrieval", "selection", "qa", "reading", "rerank", "abstain", "robustness", "report"} <= names
     assert all(name in done.out for name in names)
 
 

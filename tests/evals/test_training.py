@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from passel.evals import training
 from passel.evals.datasets.split import fold_of, is_val
 from passel.evals.first_stage import candidates
 from passel.evals.pool import open_pool
 from passel.evals.question import DataPassage, Hop, Question, pool_of
 from passel.evals.setup import prepare
-from passel.evals.training import NEGATIVES, balanced, list_example, reading_examples, reading_sets
+from passel.evals.training import (
+    NEGATIVES,
+    Part,
+    balanced,
+    chat_generator,
+    digests,
+    list_example,
+    list_part,
+    parts_of,
+    reading_examples,
+    reading_sets,
+)
+from passel.graphs.prompts import RESOLVE, numbered
 from passel.rerankers.default import pair_model
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from passel.rerankers.selector.examples import ListExample
 from passel.tools.corpus import Corpus
+from passel.tools.document import Document
+from passel.tools.errors import PasselError, UsageError
+from passel.tools.pair import PairModel
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -316,3 +332,176 @@ def test_groups_of_less_evidence_count_less_and_questions_of_more_count_more(cor
     assert sum(weights) == pytest.approx(4.0)
     assert weights[1] == pytest.approx(4 * weights[0])
     assert weights[3] < weights[2] < weights[0] + weights[1]
+
+
+# Lists of an indexed corpus
+
+
+def by_title(question: Question, *names: str) -> Question:
+    """As `prepare` asks it of an indexed corpus."""
+    return replace(question, passages=(), hops=(), gold_titles=names, by_title=True)
+
+
+def test_evidence_known_by_title(corpus: Corpus) -> None:
+    example = listed(by_title(BORN, "Orla Venn", "The Salt Mirror"), corpus, "corpus")
+    assert sorted(gold_titles(example)) == ["Orla Venn", "The Salt Mirror"]
+    assert (example.gold_in_all, example.ordered, example.answers) == (2, False, ("Cressing",))
+    assert example.group == "films corpus"
+    titles = [passage.title for passage in example.read.passages]
+    assert len(titles) > len(BORN.passages)  # the corpus's, not the question's own
+
+
+def test_of_several_passages_with_one_title_the_first_found_is_the_evidence() -> None:
+    pieces = [DataPassage("Orla Venn", f"Orla Venn directed the film number {n} of her life.") for n in range(4)]
+    with open_pool([*POOL, *pieces]) as pool:
+        example = listed(by_title(BORN, "Orla Venn"), pool, "corpus")
+    places = [place for place, passage in enumerate(example.read.passages) if passage.title == "Orla Venn"]
+    assert len(places) > 1
+    assert example.gold == (places[0],)
+    assert example.gold_in_all == 1
+
+
+def test_a_title_that_search_misses_is_counted_all_the_same(corpus: Corpus) -> None:
+    example = listed(by_title(BORN, "Orla Venn", "No such title"), corpus, "corpus")
+    assert (gold_titles(example), example.gold_in_all) == (["Orla Venn"], 2)
+
+
+def test_without_titles_the_answer_is_enough_for_a_list(corpus: Corpus) -> None:
+    example = listed(by_title(BORN), corpus, "corpus")
+    assert (example.gold, example.gold_in_all, example.answers) == ((), 0, ("Cressing",))
+    assert list_example(replace(by_title(BORN), answers=()), corpus, "corpus", pair_model()) is None
+
+
+# The parts of a training
+
+
+IDS = [f"question-{n}" for n in range(40)]
+
+
+def films(file: Path, ids: Sequence[str] = IDS[:12], *, passages: Sequence[DataPassage] = BORN.passages, **fields: Any) -> Path:
+    """A file of questions about The Salt Mirror: `fields` are put into each."""
+    listed = [{"title": each.title, "text": each.text, "is_supporting": bool(each.gold)} for each in passages]
+    file.parent.mkdir(exist_ok=True)
+    rows = [{"id": id, "question": BORN.question, "answers": ["Cressing"], "passages": listed, **fields} for id in ids]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return file
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Nobody listens."""
+
+
+def test_both_settings_of_every_file_with_and_without_its_evidence(tmp_path: Path) -> None:
+    several, single = str(films(tmp_path / "films" / "train.jsonl")), str(films(tmp_path / "single" / "train.jsonl", passages=[VENN]))
+    parts = parts_of([several, single])
+    assert [(part.data, part.setting, part.drop) for part in parts] == [
+        (several, "distractor", False),
+        (several, "distractor", True),
+        (several, "pool", False),
+        (several, "pool", True),
+        (single, "pool", False),
+        (single, "pool", True),
+    ]
+    assert [part.name for part in parts[:4]] == [f"films train {name}" for name in ("distractor", "distractor dropped", "pool", "pool dropped")]
+    assert [(part.setting, part.drop) for part in parts_of([several], drop=False)] == [("distractor", False), ("pool", False)]
+    assert parts_of([several, single], tmp_path) == [Part(several, "corpus", False), Part(single, "corpus", False)]
+
+
+def test_the_lists_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "LISTS", 5)
+    monkeypatch.setattr(training, "VAL_LISTS", 2)
+    file = films(tmp_path / "films" / "train.jsonl", IDS)
+    asked: list[str] = []
+
+    def model_of(id: str) -> PairModel:
+        asked.append(id)
+        return pair_model()
+
+    told: list[tuple[str, int, int]] = []
+    made = list_part(Part(str(file), "distractor", False), model_of, lambda *step: told.append(step))
+    val = [one.id for one in made if is_val(one.id)]
+    assert sum(map(is_val, IDS)) > 2
+    assert (len(made), len(val)) == (7, 2)
+    assert asked == [one.id for one in made]
+    assert {one.group for one in made} == {"films distractor"}
+    assert all(len(one.gold) == 2 for one in made)
+    assert ("reading films train distractor", 0, 7) in told
+    turned = films(tmp_path / "films" / "turned.jsonl", IDS[::-1])
+    assert {one.id for one in list_part(Part(str(turned), "distractor", False), model_of, quiet)} == {one.id for one in made}  # by hash
+
+
+@pytest.mark.parametrize("setting", ["distractor", "pool"])
+def test_the_lists_of_a_part_without_its_evidence(tmp_path: Path, setting: Any) -> None:
+    file = films(tmp_path / "films" / "train.jsonl", IDS[:3])
+    other = films(tmp_path / "films" / "other.jsonl", ["other"], passages=[*FILLERS[5:9], DORRANCE])
+    file.write_text(f"{file.read_text()}\n{other.read_text()}")  # what comes into the place of the evidence
+    made = list_part(Part(str(file), setting, True), lambda _: pair_model(), quiet)
+    assert {one.id for one in made} >= set(IDS[:3])
+    for one in (one for one in made if one.id in IDS):
+        assert (one.gold, one.gold_in_all, one.answers, one.group) == ((), 0, (), f"films {setting} dropped")
+        assert not {"Orla Venn", "The Salt Mirror"} & {passage.title for passage in one.read.passages}
+
+
+def test_where_no_evidence_can_be_dropped_there_are_no_such_lists(tmp_path: Path) -> None:
+    """Of three questions nobody knows the evidence, of the other three nothing could take its place."""
+    unlabelled = films(tmp_path / "films" / "unlabelled.jsonl", IDS[:3])
+    unlabelled.write_text(unlabelled.read_text().replace('"is_supporting"', '"nothing"'))
+    for file in (unlabelled, films(tmp_path / "films" / "small.jsonl", IDS[3:6])):
+        assert list_part(Part(str(file), "distractor", True), lambda _: pair_model(), quiet) == []
+        assert len(list_part(Part(str(file), "distractor", False), lambda _: pair_model(), quiet)) == 3
+
+
+def test_the_lists_of_an_indexed_corpus(tmp_path: Path) -> None:
+    """Questions without passages of their own, their evidence known by title."""
+    with Corpus.open(tmp_path / "corpus", create=True) as opened:
+        opened.add(Document.from_text(each.text, source=each.title, title=each.title) for each in POOL)
+    file = films(tmp_path / "films" / "train.jsonl", IDS[:3], passages=[], gold_titles=["Orla Venn", "The Salt Mirror"])
+    made = list_part(Part(str(file), "corpus", False), lambda _: pair_model(), quiet, corpus=tmp_path / "corpus")
+    assert {one.id for one in made} == set(IDS[:3])
+    for one in made:
+        assert sorted(gold_titles(one)) == ["Orla Venn", "The Salt Mirror"]
+        assert one.group == "films corpus"
+
+
+def test_digests_tell_data_apart_and_name_what_is_twice(tmp_path: Path) -> None:
+    one, other = films(tmp_path / "films" / "a.jsonl", IDS[:2]), films(tmp_path / "films" / "b.jsonl", IDS[2:4])
+    found = digests([str(one), str(other)])
+    assert list(found) == [str(one), str(other)]
+    assert len(set(found.values())) == 2
+    before = found[str(one)]
+    films(one, IDS[:3])
+    with pytest.raises(UsageError, match="films/a and films/b both have a question 'question-2'"):
+        digests([str(one), str(other)])
+    assert digests([str(one)])[str(one)] != before
+    assert digests([str(one), str(films(tmp_path / "mills" / "a.jsonl", IDS[:3]))])  # another group of lists
+    with pytest.raises(UsageError, match="films/a is named twice"):
+        digests([str(one), str(one)])
+    with pytest.raises(UsageError, match="no file"):
+        digests([str(tmp_path / "none.jsonl")])
+
+
+# A chat model as the generator
+
+
+def test_a_chat_model_answers_from_what_was_chosen_in_its_order(corpus: Corpus, fake_chat: Any) -> None:
+    model, example = fake_chat.of(" Cressing\n"), listed(BORN, corpus)
+    assert chat_generator(model)(example, (2, 0)) == "Cressing"
+    system, user = model.calls[0]
+    chosen = [(example.read.passages[place].title, example.read.passages[place].text) for place in (2, 0)]
+    assert (system.content, user.content) == (RESOLVE, numbered(chosen, BORN.question))
+
+
+def test_one_that_declines_or_fails_says_nothing(corpus: Corpus, fake_chat: Any) -> None:
+    generate, example = chat_generator(fake_chat.of("Cressing", "UNKNOWN", RuntimeError("gone"), "", "I say UNKNOWN.")), listed(BORN, corpus)
+    assert [generate(example, (n,)) for n in range(5)] == ["Cressing", None, None, None, None]
+
+
+def test_one_that_answers_nothing_from_the_first_ends_the_training(corpus: Corpus, fake_chat: Any) -> None:
+    example = listed(BORN, corpus)
+    generate = chat_generator(fake_chat.of(RuntimeError("no such model")))
+    with pytest.raises(PasselError, match=r"answers nothing: .* no such model"):
+        [generate(example, (n % 5,)) for n in range(20)]
+    begun = chat_generator(fake_chat.of("UNKNOWN", RuntimeError("gone")))
+    assert [begun(example, (n % 5,)) for n in range(20)] == [None] * 20  # one that has answered may fail
+    late = chat_generator(fake_chat.of(RuntimeError("loading"), RuntimeError("loading"), "Cressing"))
+    assert [late(example, (n,)) for n in range(3)] == [None, None, "Cressing"]

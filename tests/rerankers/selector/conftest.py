@@ -72,7 +72,7 @@ def example() -> Callable[..., ListExample]:
 
 @pytest.fixture(scope="session")
 def toy(example: Callable[..., ListExample]) -> Callable[..., list[ListExample]]:
-    """`toy(count, seed)`: lists of 5 candidates. Feature 0 marks the first hop's passage, feature 1 the second's; every third list holds neither.
+    """`toy(count, seed)`: lists of 5 candidates. Feature 1 marks the first hop's passage, feature 2 the second's; every third list holds neither.
 
     Gold stands in hop order, the first hop anywhere in the list.
     """
@@ -87,7 +87,7 @@ def toy(example: Callable[..., ListExample]) -> Callable[..., list[ListExample]]
             if not empty_every or number % empty_every:
                 gold = chance.permutation(n)[: 1 + number % 2].tolist()
             for hop, place in enumerate(gold):
-                features[place, hop] += 2.0
+                features[place, 1 + hop] += 2.0
             given = ListInput(vectors, features, np.zeros((n, n), np.bool_), np.full(n, 50, np.int64))
             answers = (f"stone {gold[-1]}",) if gold else ()
             group = "with" if gold else "without"
@@ -100,7 +100,7 @@ def toy(example: Callable[..., ListExample]) -> Callable[..., list[ListExample]]
 @pytest.fixture(scope="session")
 def half_learned(toy: Callable[..., list[ListExample]]) -> ListNetwork:
     """A policy that picks one piece of evidence where two are, and is not sure of it."""
-    begun, _ = imitate(toy(96, seed=1), toy(24, seed=2), ImitationConfig(epochs=3, lists=16, learning_rate=1e-3, seed=3))
+    begun, _ = imitate(toy(96, seed=1), toy(24, seed=2), ImitationConfig(epochs=1, lists=16, learning_rate=5e-4, seed=3))
     return begun
 
 

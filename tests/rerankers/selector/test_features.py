@@ -13,8 +13,8 @@ from passel.tools.candidate import Candidate, Hit
 from passel.tools.pair import AnswerSpan, PairReading
 from passel.tools.passage import Passage
 
-RELEVANCE_NAMED, RELEVANCE_BARE, SPAN_NAMED, SPAN_BARE, YES, DENSE, LEXICAL, LINKED, NAMING = range(9)
-SCORE, TOKENS, TITLE, IS_NAMED, BY_QUESTION, PLACE, BEHIND, LIKE_FIRST, SIZE = range(9, 18)
+RELEVANCE_NAMED, RELEVANCE_BARE, SPAN_NAMED, SPAN_BARE, DENSE, LEXICAL, LINKED, NAMING = range(8)
+SCORE, TOKENS, TITLE, IS_NAMED, BY_QUESTION, PLACE, BEHIND, LIKE_FIRST, SIZE = range(8, 17)
 
 
 def reading(direction: tuple[float, ...], relevance: float, yes: float = 0.0, *spans: float) -> PairReading:
@@ -51,7 +51,6 @@ def test_every_figure_by_hand(listed: ListInput) -> None:
         RELEVANCE_BARE: [0.25, -0.5, 0.0],
         SPAN_NAMED: [1.0, -2.0, -2.0],
         SPAN_BARE: [0.8, -1.0, -2.0],
-        YES: [0.1, -0.2, 0.0],
         DENSE: [1 / 2, 0, 0],
         LEXICAL: [1, 0, 0],
         LINKED: [1 / 5, 1 / 3, 1],

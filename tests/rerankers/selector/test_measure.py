@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from passel.rerankers.selector import measure as measure_module
-from passel.rerankers.selector.measure import best_fixed_k, measure, select_all, summarize, support_f1
+from passel.rerankers.selector.measure import best_fixed_k, measure, select_all, shifted, summarize, support_f1, tune_stop
 from passel.rerankers.selector.network import Lists
 from passel.rerankers.selector.policy import decode
 
@@ -80,3 +80,56 @@ def test_a_bias_on_stop_shortens(network: Any, example: Any, made_up: Any) -> No
     assert lengths[0] >= lengths[1] >= lengths[2] == 0
     assert measure(net, examples, budget=10**6, bias=30.0) == {"score": 0.0, "g": 0.0}
     assert measure(net, examples, budget=10**6, bias=-30.0)["score"] == pytest.approx(2 / 9)
+
+
+# Tuning of STOP
+
+
+@pytest.mark.parametrize("bias", ["stop_bias", "empty_bias"])
+def test_shifted_is_a_copy_in_which_one_bias_alone_is_moved(network: Any, bias: str) -> None:
+    net = network(1)
+    before = {name: weight.clone() for name, weight in net.state_dict().items()}
+    moved = shifted(net, bias, -0.75)
+    for name, weight in moved.state_dict().items():
+        assert torch.equal(weight, before[name] - 0.75 if name == bias else before[name]), name
+    assert all(torch.equal(weight, before[name]) for name, weight in net.state_dict().items())
+
+
+def test_to_shift_stop_is_the_same_as_a_bias_on_it(network: Any, example: Any, made_up: Any) -> None:
+    net, examples = network(1), [example(made_up(8, seed=seed)) for seed in range(6)]
+    for shift in (-2.0, 0.5, 2.0):
+        assert select_all(shifted(net, "stop_bias", shift), examples, budget=10**6) == select_all(net, examples, budget=10**6, bias=shift)
+
+
+def test_the_bias_of_choosing_nothing_changes_whether_and_not_how_many(network: Any, example: Any, made_up: Any) -> None:
+    net, examples = network(1), [example(made_up(8, seed=seed)) for seed in range(12)]
+    never, ever = (select_all(shifted(net, "empty_bias", shift), examples, budget=10**6) for shift in (-50.0, 50.0))
+    assert all(never)
+    assert not any(ever)
+    for before, after in zip(select_all(net, examples, budget=10**6), never, strict=True):
+        assert before in ([], after)
+
+
+def test_both_biases_are_moved_to_where_the_score_is_best(network: Any) -> None:
+    net = network(1)
+    stop, empty = float(net.stop_bias), float(net.empty_bias)
+    tuned, moved = tune_stop(net, lambda one: -abs(float(one.stop_bias) - stop - 0.6) - abs(float(one.empty_bias) - empty + 1.9))
+    assert moved == {"stop_bias": 0.5, "empty_bias": -2.0}
+    assert float(tuned.stop_bias) == pytest.approx(stop + 0.5)
+    assert float(tuned.empty_bias) == pytest.approx(empty - 2.0)
+    assert (float(net.stop_bias), float(net.empty_bias)) == (stop, empty)
+
+
+def test_whether_to_choose_nothing_is_tuned_after_when_to_stop(network: Any) -> None:
+    """What is best for the second hangs on what the first was moved to."""
+    net = network(1)
+    stop, empty = float(net.stop_bias), float(net.empty_bias)
+    _, moved = tune_stop(net, lambda one: float(one.stop_bias) - stop - abs(float(one.stop_bias) - stop - 1 + float(one.empty_bias) - empty))
+    assert moved["empty_bias"] == 1 - moved["stop_bias"]
+
+
+@pytest.mark.parametrize(("least", "greatest", "shift"), [(-3.0, 3.0, 0.0), (0.3, 3.0, 0.5), (-3.0, -1.2, -1.5)])
+def test_of_equal_scores_the_nearest_shift_is_taken(network: Any, least: float, greatest: float, shift: float) -> None:
+    net = network(1)
+    at = float(net.stop_bias)
+    assert tune_stop(net, lambda moved: float(least < float(moved.stop_bias) - at < greatest))[1] == {"stop_bias": shift, "empty_bias": 0.0}

@@ -50,7 +50,7 @@ def test_what_the_network_is_given_it_reads(network: Any, made_up: Any) -> None:
     features = one.features.copy()
     features[4, 0] += 1
     vectors = one.vectors.copy()
-    vectors[4, :50] += 1
+    vectors[4] = 3 * vectors[0]
     for other in (
         ListInput(one.vectors, one.features, names, one.tokens),
         ListInput(one.vectors, features, one.names, one.tokens),
