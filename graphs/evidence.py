@@ -5,6 +5,7 @@ The pair model has read most of these pairs when the selector asked; they are re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,7 +101,7 @@ class Evidence:
 def weigh(read: Read, relevance: Sequence[float]) -> Evidence:
     """How likely the selected passages hold the answer, and which names and words of the question they lack. `relevance`: of each of them."""
     there = list({word for passage in read.passages for word in content_words(f"{passage.title}. {passage.text}")})
-    names = proper_names(read.question)
+    names = proper_names(_CARRIED.sub("", read.question))
     lacking = [name for name in names if covered(content_words(name), there) < 1.0]
     in_names = {word for name in names for word in content_words(name)}
     words = [word for word in content_words(read.question) if word not in in_names and not holds(there, word)]
@@ -109,9 +110,11 @@ def weigh(read: Read, relevance: Sequence[float]) -> Evidence:
         return Evidence(0.0, lacking or words, lacking)
     in_names_found = covered(list(in_names), there) if in_names else 1.0
     score = min(10.0, max(-10.0, found.score))
-    odds = _BIAS + _SCORE * score + _RELEVANCE * max(relevance, default=0.0) + _WEAKEST * min(relevance, default=0.0) + _NAMES * in_names_found
+    odds = _BIAS + _SCORE * score + _RELEVANCE * max(relevance, default=0.0) + _NAMES * in_names_found
     return Evidence(1.0 / (1.0 + exp(-odds)), [*lacking, *words], lacking)
 
 
-_BIAS, _SCORE, _RELEVANCE, _WEAKEST, _NAMES = -3.0, 0.3, 1.5, 0.5, 1.0
+_CARRIED = re.compile(r" \([^()]*\)$")
+"""What condense adds to a question that points back: names for the search, which no answer has to hold."""
+_BIAS, _SCORE, _RELEVANCE, _NAMES = -6.6, 0.15, 3.3, 3.7
 """Logistic regression; see docs/systems.md for what it was fitted on."""

@@ -7,7 +7,7 @@ read with the sentence that names it only where the passage with that sentence i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -86,7 +86,7 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
         return _all_of(passages, chosen)
     groups = [_best_values(passages, group, chosen) for group in _of_options(asked.options, passages, chosen)]
     if len(groups) < 2 or not all(groups):
-        return None
+        return _guessed(asked.options, passages, chosen)
     for values in sorted(product(*groups), key=lambda values: -sum(score for score, _, _ in values)):
         text = compare(asked, [passages[place].text[span.start : span.end] for _, place, span in values])
         if text is not None:
@@ -97,6 +97,15 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
         return None
     likeliest = max(range(len(groups)), key=lambda option: groups[option][0][0])  # whose passage speaks most surely of what is asked
     return _found(asked.options[likeliest], groups[likeliest][:1])
+
+
+def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
+    """Where one option alone has a passage, that option: as likely as the other, and likelier than any stretch of its passage."""
+    for option in options:
+        values = _best_values(passages, [place for place in chosen if _titled(passages[place].title, option)], chosen)
+        if values:
+            return replace(_found(option, values[:1]), score=min(0.0, values[0][0]))
+    return None
 
 
 def _best_values(passages: Sequence[ReadPassage], group: Collection[int], chosen: Collection[int]) -> list[tuple[float, int, AnswerSpan]]:

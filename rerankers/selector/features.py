@@ -18,6 +18,8 @@ FEATURES = 17
 RELEVANCE = 0
 """The feature that is the pair model's own log-odds, divided by 4."""
 _CHANNELS = ("dense", "lexical", "linked", "naming")
+_LONG = 50
+"""Candidates: a longer list is like one of so many."""
 _FEEDBACK = 3
 """First passages by relevance whose mean vector stands for what is wanted."""
 
@@ -51,6 +53,7 @@ def list_input(
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
     wanted = unit[order[:_FEEDBACK]].mean(0) if n else np.zeros(VECTOR)
     asked = question.casefold()
+    best = max((candidate.score for candidate in candidates), default=0.0) or 1.0  # more searches give every passage more
     names = np.zeros((n, n), np.bool_)
     features = np.zeros((n, FEATURES), np.float32)
     for i, candidate in enumerate(candidates):
@@ -65,7 +68,7 @@ def list_input(
             max(-2.0, named[i].spans[0].score / 5) if named[i].spans else -2.0,
             max(-2.0, bare[i].spans[0].score / 5) if bare[i].spans else -2.0,
             *(0.0 if place is None else 1 / (1 + place) for place in ranks.values()),
-            candidate.score * 30,
+            candidate.score / best,
             log1p(tokens[i]) / 5,
             bool(title) and title in asked,
             namer_of(candidate, places) is not None,
@@ -73,6 +76,6 @@ def list_input(
             1 / (1 + rank[i]),
             (relevance[i] - relevance[order[0]]) / 4,
             unit[i] @ wanted,
-            log1p(n) / 4,
+            log1p(min(n, _LONG)) / 4,
         )
     return ListInput(vectors, features, names, np.array(tokens, np.int64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -55,7 +56,7 @@ class LearnedSelector:
             stop,
             sum(tokens[place] for place in chosen),
             ranked=tuple(ids[place] for place in order),
-            scores=tuple(relevance[place] for place in order),
+            scores=tuple(accumulate((relevance[place] for place in order), min)),  # never above an earlier one's: cut rules want them falling
         )
 
     def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor) -> str:

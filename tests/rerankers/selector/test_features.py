@@ -55,7 +55,7 @@ def test_every_figure_by_hand(listed: ListInput) -> None:
         LEXICAL: [1, 0, 0],
         LINKED: [1 / 5, 1 / 3, 1],
         NAMING: [0, 0, 1 / 2],
-        SCORE: [30 * (1 / 64 + 1 / 62 + 1 / 61 + 2 / 65), 30 * 2 / 63, 30 * 2 / 61],
+        SCORE: [1, 2 / 63 / (1 / 64 + 1 / 62 + 1 / 61 + 2 / 65), 2 / 61 / (1 / 64 + 1 / 62 + 1 / 61 + 2 / 65)],
         TOKENS: [log1p(6) / 5, log1p(5) / 5, 0],
         TITLE: [1, 0, 0],
         IS_NAMED: [0, 1, 0],
