@@ -37,8 +37,7 @@ def mixture(
     several: list[str] = []
     single: list[str] = []
     for one in data:
-        questions = load(one).questions
-        (several if any(len(question.passages) > 1 for question in questions) else single).append(one)
+        (several if load(one).has_distractors else single).append(one)
     if not several or not single:
         what = "multi-hop questions" if not several else "single-evidence questions, such as SQuAD 2's"
         raise UsageError(f"--mixed needs {what} among its data", "For example: 2wiki/dev.jsonl musique/dev.jsonl squad2/dev.jsonl")
@@ -56,7 +55,8 @@ def mixture(
         corpora = {**whole.corpora, **alone.corpora, **{f"{name} {DROPPED}": corpus for name, corpus in without.corpora.items()}}
         settings = {**whole.settings, "data": [*whole.settings["data"], *alone.settings["data"]], "mixed": "even" if even else "all"}
         questions, unreadable = (*multi_hop, *evidence, *dropped), whole.unreadable + alone.unreadable
-        yield Setup(questions, setting, corpora, settings, whole.encoder, without.left_out, without.unlabelled, unreadable)
+        of_pool = frozenset(alone.corpora)
+        yield Setup(questions, setting, corpora, settings, whole.encoder, without.left_out, without.unlabelled, unreadable, of_pool)
 
 
 def _some(questions: Sequence[Question], dataset: str, count: int) -> list[Question]:

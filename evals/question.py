@@ -87,6 +87,11 @@ class Dataset:
     sha256: str
     """Of the file's bytes (of several: of their digests, in order)."""
 
+    @property
+    def has_distractors(self) -> bool:
+        """Whether its questions have several passages of their own to choose from; else they are asked of the pool."""
+        return any(len(question.passages) > 1 for question in self.questions)
+
 
 def distinct(passages: Sequence[DataPassage]) -> tuple[DataPassage, ...]:
     """Each (title, text) once, at its first place; gold where any of the equal ones is."""

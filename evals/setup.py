@@ -45,6 +45,8 @@ class Setup:
     """and those whose gold is not known and could not be dropped."""
     unreadable: int = 0
     """Passages of the data that cannot be stored, and so are no candidates."""
+    of_pool: frozenset[str] = frozenset()
+    """Data sets that are asked of their pool whatever the setting."""
 
     @property
     def dropping(self) -> dict[str, int]:
@@ -55,8 +57,7 @@ class Setup:
         return self.corpora[question.dataset]
 
     def setting_of(self, question: Question) -> Setting:
-        """A question with one passage of its own, or none, is asked of the pool: in a mixture it has no distractors."""
-        return "pool" if self.setting == "distractor" and len(question.passages) <= 1 and "mixed" in self.settings else self.setting
+        return "pool" if question.dataset in self.of_pool else self.setting
 
 
 @contextlib.contextmanager

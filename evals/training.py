@@ -130,7 +130,6 @@ def _present(reading: Reading, answers: Sequence[str]) -> tuple[str, ...]:
     return tuple(answer for answer in answers if occurrences(reading.text, [answer]))
 
 
-
 def list_example(question: Question, corpus: Corpus, setting: Setting, model: PairModel) -> ListExample | None:
     """One list as the policy meets it at answering: the same search, the same readings. None where neither evidence nor answer is known."""
     known = gold_keys(question)
@@ -179,7 +178,7 @@ def parts_of(data: Sequence[str], corpus: Path | None = None, *, drop: bool = Tr
         return [Part(one, "corpus", False) for one in data]
     parts = []
     for one in data:
-        several = any(len(question.passages) > 1 for question in load(one).questions)
+        several = load(one).has_distractors
         settings: tuple[Setting, ...] = ("distractor", "pool") if several else ("pool",)
         parts += [Part(one, setting, dropped) for setting in settings for dropped in ((False, True) if drop else (False,))]
     return parts
@@ -231,7 +230,7 @@ def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, c
 def balanced(examples: Sequence[ListExample]) -> list[ListExample]:
     """With weights: every group (data set and setting) counts as much as any other, whatever its size.
 
-    Groups with dropped evidence count a third, so that about a quarter of all weight says "nothing here helps"; those of single-evidence questions
+    Groups with dropped evidence count a seventh, and so about a seventh of all weight says "nothing here helps"; those of single-evidence questions
     half. Questions with three or more gold passages count fourfold within their group: MuSiQue's train is 89% two-gold, its dev 62%.
     """
     own = [_MANY_GOLD if one.gold_in_all >= 3 else 1.0 for one in examples]

@@ -7,15 +7,13 @@ from functools import cache
 from pathlib import Path
 
 from ..tools.encoder import Encoder
-from ..tools.pair import PairModel
+from ..tools.pair import PAIR, PairModel
 from ..tools.weights import read_file
 from .selector.network import ListNetwork
 from .selector.policy import MOST
-from .selector.selector import LearnedSelector, load_network
+from .selector.selector import SELECTOR, LearnedSelector, load_network
 
 WEIGHTS = Path(__file__).parent / "weights"
-PAIR, SELECTOR = "pair.safetensors", "selector.safetensors"
-"""Files of a folder of weights: as `passel train` writes them."""
 
 
 def pair_model(weights: Path = WEIGHTS, device: str | None = None) -> PairModel:

@@ -29,6 +29,8 @@ from .pair_text import Reading, Window, windows
 from .sentence_model import best_device, fast_dtype
 from .weights import MINILM_FILES, minilm_folder, read_file
 
+PAIR = "pair.safetensors"
+"""Its file in a folder of weights."""
 SPANS = 6
 """Kept of a passage, the best."""
 LONGEST_ANSWER = 30

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ...rerankers.default import PAIR, WEIGHTS, default_selector
+from ...rerankers.default import WEIGHTS, default_selector
 from ...rerankers.selector.examples import read_passages
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate, Hit
 from ...tools.encoder import Encoder
 from ...tools.errors import PasselError, UsageError
-from ...tools.pair import PairModel, PairNetwork
+from ...tools.pair import PAIR, PairModel, PairNetwork
 from ...tools.pair_text import WINDOW, Reading, readings_of
 from ...tools.passage import Passage
 from ...tools.reader import find_answer

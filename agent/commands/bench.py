@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ..bench.rerank import RerankBench
     from ..bench.search import SearchBench
 
+_Row = TypeVar("_Row", bound="EncodeBench | RerankBench | SearchBench")
+
 bench = typer.Typer(help="Measure speed, as ratios against a named peer in one run.", no_args_is_help=True)
 
 
@@ -28,13 +31,7 @@ def encode(
     """Embedding passages, against sentence-transformers with its defaults."""
     from ..bench.encode import run
 
-    if json:
-        with terminal.json_alone(lambda line: {"error": line}) as emit:
-            emit(asdict(run(file)))
-        return
-    with terminal.working("encoding, in turns with sentence-transformers"):
-        row = run(file)
-    _show_encode(row)
+    _measure(lambda: run(file), "encoding, in turns with sentence-transformers", _show_encode, json=json)
 
 
 @bench.command()
@@ -46,13 +43,7 @@ def search(
     """Dense, lexical and linked search, against a plain Chroma query over the same vectors."""
     from ..bench.search import run
 
-    if json:
-        with terminal.json_alone(lambda line: {"error": line}) as emit:
-            emit(asdict(run(data, sizes=_numbers(sizes))))
-        return
-    with terminal.working("searching, in turns with Chroma"):
-        row = run(data, sizes=_numbers(sizes))
-    _show_search(row)
+    _measure(lambda: run(data, sizes=_numbers(sizes)), "searching, in turns with Chroma", _show_search, json=json)
 
 
 @bench.command()
@@ -63,13 +54,17 @@ def rerank(
     """Reading and choosing passages, against sentence-transformers' CrossEncoder with the same weights."""
     from ..bench.rerank import run
 
+    _measure(lambda: run(file), "reading, in turns with sentence-transformers", _show_rerank, json=json)
+
+
+def _measure(run: Callable[[], _Row], doing: str, show: Callable[[_Row], None], *, json: bool) -> None:
     if json:
         with terminal.json_alone(lambda line: {"error": line}) as emit:
-            emit(asdict(run(file)))
+            emit(asdict(run()))
         return
-    with terminal.working("reading, in turns with sentence-transformers"):
-        row = run(file)
-    _show_rerank(row)
+    with terminal.working(doing):
+        row = run()
+    show(row)
 
 
 def _numbers(sizes: str) -> list[int]:

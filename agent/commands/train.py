@@ -42,11 +42,10 @@ def reader(
     from ...evals.report.training import write_page
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
-    from ...rerankers.default import PAIR
     from ...rerankers.reader.calibration import calibrate
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
-    from ...tools.pair import PairModel, PairNetwork
+    from ...tools.pair import PAIR, PairModel
 
     config = ReaderConfig(epochs=epochs, seed=seed)
     _folder(out)
@@ -55,6 +54,7 @@ def reader(
             by_fold, val = reading_sets(setup, tell)
         halves = [(f"fold{fold}", by_fold[fold]) for fold in by_fold] if folds else []
         trainings = [*halves, ("", [*by_fold[0], *by_fold[1]])]
+        unseen = [one for of_set in val.values() for one in of_set]
         if not all(examples for _, examples in trainings):
             raise UsageError(f"too few questions whose evidence is known in {', '.join(data)}", "Passages need `is_supporting`, or gold titles.")
         _same(out, {**setup.settings, "epochs": epochs, "seed": seed})
@@ -67,10 +67,7 @@ def reader(
             def told(done: int, total: int, figures: object, what: str = what) -> None:  # noqa: ARG001
                 tell(what, done, total)
 
-            file = train_reader(examples, out / name, config, validate=measured, progress=told)
-            network = PairNetwork.load(file)
-            calibrate(network, [one for of_set in val.values() for one in of_set])
-            network.save(file)
+            train_reader(examples, out / name, config, validate=measured, finish=partial(calibrate, examples=unseen), progress=told)
     write_page(out, "train reader", {"data": ", ".join(data), "epochs": epochs, "seed": seed})
     terminal.note(f"{out / PAIR}: the pair model; {out / 'training.html'} shows how it went")
 
@@ -100,11 +97,12 @@ def selector(
     from ...evals.datasets import is_val
     from ...evals.report.training import write_page
     from ...evals.training import balanced, chat_generator, list_part, parts_of
-    from ...rerankers.default import PAIR, SELECTOR, WEIGHTS
+    from ...rerankers.default import WEIGHTS
     from ...rerankers.selector.grpo import GrpoConfig, extracted
     from ...rerankers.selector.imitation import ImitationConfig
-    from ...rerankers.selector.selector import load_network
+    from ...rerankers.selector.selector import SELECTOR, load_network
     from ...rerankers.selector.trainer import SelectorConfig, train_selector
+    from ...tools.pair import PAIR
     from ..settings import corpus_path
 
     if reader is not None and corpus is not None:
@@ -155,7 +153,8 @@ def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:
     """By a question's id, a pair model that has not trained on it. The bundled one for questions that it cannot know."""
     from ...evals.datasets import is_val
     from ...evals.datasets.split import fold_of
-    from ...rerankers.default import PAIR, pair_model
+    from ...rerankers.default import pair_model
+    from ...tools.pair import PAIR
 
     if reader is None:
         return lambda _: pair_model()
@@ -183,8 +182,9 @@ def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExa
 def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) -> dict[str, str]:
     """What the lists of each data set depend on."""
     from ...evals.training import digests
-    from ...rerankers.default import PAIR, WEIGHTS
+    from ...rerankers.default import WEIGHTS
     from ...tools.corpus import Corpus
+    from ...tools.pair import PAIR
 
     folders = [WEIGHTS] if reader is None else [reader, reader / "fold0", reader / "fold1"]
     of_all = hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()

@@ -15,7 +15,7 @@ import torch
 
 from ...tools.pair import PairModel, PairNetwork
 from .examples import ReadingExample
-from .validation import LISTED
+from .validation import read_listed
 
 
 def calibrate(network: PairNetwork, examples: Sequence[ReadingExample]) -> tuple[float, float]:
@@ -25,14 +25,12 @@ def calibrate(network: PairNetwork, examples: Sequence[ReadingExample]) -> tuple
     """
     from sklearn.linear_model import LogisticRegression
 
-    kept = [(example, example.passages[:LISTED]) for example in examples]
-    pairs = [(example.question, passage.reading) for example, passages in kept for passage in passages]
-    readings = PairModel(copy.deepcopy(network)).read_pairs(pairs)
-    gold = np.array([passage.gold for _, passages in kept for passage in passages])
+    read = read_listed(PairModel(copy.deepcopy(network)), examples)
+    gold = np.array([passage.gold for one in read for passage in one.passages], bool)
     if gold.all() or not gold.any():
         return 1.0, 0.0
-    logits = np.array([[reading.relevance] for reading in readings])
-    weights = np.array([1 / len(passages) for _, passages in kept for _ in passages])
+    logits = np.array([[reading.relevance] for one in read for reading in one.readings])
+    weights = np.array([1 / len(one.passages) for one in read for _ in one.passages])
     fitted = LogisticRegression(C=1e6).fit(logits, gold, weights)
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:  # evidence is not above the rest: nothing to calibrate

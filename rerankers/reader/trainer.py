@@ -19,7 +19,7 @@ import torch
 
 from ...tools.batches import on_every_core, workers
 from ...tools.errors import PasselError
-from ...tools.pair import PairNetwork
+from ...tools.pair import PAIR, PairNetwork
 from ...tools.sentence_model import best_device
 from .examples import ReadingExample, TargetList, draw
 from .losses import LossWeights, losses
@@ -42,6 +42,8 @@ class ReaderConfig:
 
 Validate = Callable[[PairNetwork], Mapping[str, float]]
 """Measures a network on `val`; the key "score" is what the best checkpoint is chosen by."""
+Finish = Callable[[PairNetwork], object]
+"""What is done last to the best network, in place. Done again, where a run was killed meanwhile, it must change nothing more."""
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """(examples done, examples in all, the newest figures)."""
 _CHECKPOINT_EVERY = 180.0
@@ -55,6 +57,7 @@ def train_reader(
     config: ReaderConfig,
     *,
     validate: Validate | None = None,
+    finish: Finish | None = None,
     progress: Progress | None = None,
     device: str | None = None,
 ) -> Path:
@@ -74,8 +77,12 @@ def train_reader(
                 progress(run.seen, total, figures)
             run.checkpoint(wait=_CHECKPOINT_EVERY)
         run.end_epoch(validate(run.network.eval()) if validate else {})
+    if finish:
+        best = PairNetwork.load(folder / PAIR)
+        finish(best)
+        best.save(folder / PAIR)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
-    return folder / "pair.safetensors"
+    return folder / PAIR
 
 
 class _Run:
@@ -153,7 +160,7 @@ class _Run:
             self._write("val.csv", {"epoch": self.epoch, **figures})
         if (score := figures.get("score", float(self.epoch))) > self.best:
             self.best = score
-            self.network.save(self.folder / "pair.safetensors")
+            self.network.save(self.folder / PAIR)
         self.checkpoint()
 
     def checkpoint(self, *, wait: float = 0.0) -> None:

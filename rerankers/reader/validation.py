@@ -15,7 +15,9 @@ LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
+    """An example's listed passages with what the model says of each."""
+
     example: ReadingExample
     passages: tuple[LabelledPassage, ...]
     readings: tuple[PairReading, ...]
@@ -28,9 +30,7 @@ def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]])
     """
     figures: dict[str, float] = {}
     for name, of_set in examples.items():
-        kept = [(example, example.passages[:LISTED]) for example in of_set]
-        readings = iter(model.read_pairs([(example.question, passage.reading) for example, passages in kept for passage in passages]))
-        read = [_Read(example, passages, tuple(next(readings) for _ in passages)) for example, passages in kept]
+        read = read_listed(model, of_set)
         for figure, values in (
             ("rprec", [value for one in read if (value := r_precision(one)) is not None]),
             ("gold_f1", [value for one in read if (value := answer_f1(one, gold_only=True)) is not None]),
@@ -43,7 +43,13 @@ def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]])
     return {"score": fmean(figures.values()), **figures} if figures else {}
 
 
-def r_precision(one: _Read) -> float | None:
+def read_listed(model: PairModel, examples: Sequence[ReadingExample]) -> list[Read]:
+    kept = [(example, example.passages[:LISTED]) for example in examples]
+    readings = iter(model.read_pairs([(example.question, passage.reading) for example, passages in kept for passage in passages]))
+    return [Read(example, passages, tuple(next(readings) for _ in passages)) for example, passages in kept]
+
+
+def r_precision(one: Read) -> float | None:
     """Share of gold among the first |gold| by relevance. None where that tells nothing."""
     gold = sum(passage.gold for passage in one.passages)
     if not 0 < gold < len(one.passages):
@@ -52,7 +58,7 @@ def r_precision(one: _Read) -> float | None:
     return sum(one.passages[i].gold for i in order[:gold]) / gold
 
 
-def answer_f1(one: _Read, *, gold_only: bool = False) -> float | None:
+def answer_f1(one: Read, *, gold_only: bool = False) -> float | None:
     """Of the best span of the list, always answering."""
     answers = [answer for passage in one.passages for answer in passage.answers]
     if one.example.reads != "list" or not answers:
@@ -66,7 +72,7 @@ def answer_f1(one: _Read, *, gold_only: bool = False) -> float | None:
     return f1(max(spans)[1], answers).f1 if spans else 0.0
 
 
-def each_f1(one: _Read) -> list[float]:
+def each_f1(one: Read) -> list[float]:
     if one.example.reads != "each":
         return []
     return [
@@ -76,7 +82,7 @@ def each_f1(one: _Read) -> list[float]:
     ]
 
 
-def none_right(one: _Read) -> float | None:
+def none_right(one: Read) -> float | None:
     """Where no passage holds an answer, whether none is claimed."""
     if one.example.reads != "list" or any(passage.answers for passage in one.passages):
         return None

@@ -26,7 +26,7 @@ from ...tools.reader import find_answer
 from . import rewards
 from .alarms import Watch, alarm
 from .examples import ListExample
-from .measure import select_all
+from .measure import EncodedBatch, select_all
 from .network import ListNetwork, Lists
 from .policy import Picks, decode, made, step_log_probs, taken
 
@@ -267,12 +267,13 @@ def rewarded(
     earned: Rewards,
     orders: Orders,
     config: GrpoConfig,
+    encoded_all: Sequence[EncodedBatch] | None = None,
 ) -> dict[str, float]:
     """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens.
 
     "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is.
     """
-    chosen = select_all(network, val, budget=config.budget)
+    chosen = select_all(network, val, budget=config.budget, encoded_all=encoded_all)
     scored = [earned.of(one, picked, orders[one.group, one.id]) for one, picked in zip(val, chosen, strict=True)]
     terms: dict[str, list[float]] = {}
     for _, of_one in scored:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 
 import torch
 
 from . import rewards
 from .examples import ListExample
-from .network import ListNetwork, Lists
+from .network import Encoded, ListNetwork, Lists
 from .policy import decode
 
 BATCH = 128
@@ -18,15 +18,34 @@ _SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 """Of STOP's logit, tried when it is tuned."""
 
 
-def select_all(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0, go_on: bool = False) -> list[list[int]]:
-    """Greedy selections, in the order of the examples. `go_on`: past STOP."""
+EncodedBatch = tuple[list[int], Encoded]
+"""Places of examples, and what the decoder needs of them."""
+
+
+def encode_all(network: ListNetwork, examples: Sequence[ListExample]) -> Iterator[EncodedBatch]:
+    """All examples, lists of like length together. Neither STOP bias matters here."""
     network.eval()
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].read.passages))
-    chosen: dict[int, list[int]] = {}
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
         with torch.no_grad():
             encoded = network.encode(Lists.of([examples[i].read.input for i in rows]))
+        yield rows, encoded
+
+
+def select_all(
+    network: ListNetwork,
+    examples: Sequence[ListExample],
+    *,
+    budget: int,
+    bias: float = 0.0,
+    go_on: bool = False,
+    encoded_all: Sequence[EncodedBatch] | None = None,
+) -> list[list[int]]:
+    """Greedy selections, in the order of the examples. `go_on`: past STOP. `encoded_all`: of the examples, where that is known."""
+    network.eval()
+    chosen: dict[int, list[int]] = {}
+    for rows, encoded in encode_all(network, examples) if encoded_all is None else encoded_all:
         picks = decode(network, encoded, torch.full((len(rows),), budget), bias=bias, go_on=go_on)
         chosen.update(zip(rows, picks.tolist(), strict=True))
     return [chosen[i] for i in range(len(examples))]

@@ -17,6 +17,8 @@ from .examples import read_candidates
 from .network import Encoded, ListNetwork, Lists
 from .policy import MOST, Picks, decode, step_log_probs
 
+SELECTOR = "selector.safetensors"
+"""The list policy's file in a folder of weights."""
 MOST_READ = 200
 """Candidates that are read, the first by fused score; later ones keep their order behind those."""
 

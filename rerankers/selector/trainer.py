@@ -19,11 +19,9 @@ from .cut_start import best_rule, imitating
 from .examples import ListExample
 from .grpo import Generate, GrpoConfig, Rewards, extracted, grpo, own_orders, rewarded
 from .imitation import ImitationConfig, imitate
-from .measure import best_fixed_k, measure, select_all, tune_stop
+from .measure import best_fixed_k, encode_all, measure, select_all, tune_stop
 from .network import ListNetwork
-from .selector import load_network, save_network
-
-FILE = "selector.safetensors"
+from .selector import SELECTOR, load_network, save_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def train_selector(
             network, curve = grpo(network, train, val, reinforced, generate=generate, progress=lambda done, total, _: tell("GRPO", done, total))
             _write_curve(folder / "grpo.csv", curve)
             network, chosen["grpo stop"] = _tuned(network, val, reinforced, generate)
-        save_network(network, folder / FILE)
+        save_network(network, folder / SELECTOR)
         chosen["grpo"] = _figures(network, val, reinforced, generate)
         _write(folder / "choices.json", chosen)
     return chosen
@@ -118,8 +116,8 @@ def _digest(train: Sequence[ListExample], val: Sequence[ListExample], start: Lis
 
 def _tuned(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> tuple[ListNetwork, dict[str, float]]:
     """With the STOP biases that earn most on `val`."""
-    earned, orders = Rewards(config, generate), own_orders(network, val, config.budget)
-    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config)["val reward"])
+    earned, orders, encoded = Rewards(config, generate), own_orders(network, val, config.budget), list(encode_all(network, val))
+    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config, encoded)["val reward"])
 
 
 def _figures(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> dict[str, float]:

@@ -22,13 +22,13 @@ from passel.evals import training
 from passel.evals.datasets import is_val
 from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
-from passel.rerankers.default import PAIR, SELECTOR, WEIGHTS
+from passel.rerankers.default import WEIGHTS
 from passel.rerankers.reader import trainer as reading
 from passel.rerankers.selector import grpo, imitation, trainer
-from passel.rerankers.selector.selector import load_network
+from passel.rerankers.selector.selector import SELECTOR, load_network
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
-from passel.tools.pair import PairNetwork
+from passel.tools.pair import PAIR, PairNetwork
 
 pytestmark = pytest.mark.usefixtures("quick")
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from passel.rerankers.default import PAIR, SELECTOR, WEIGHTS, default_selector, digest, pair_model
+from passel.rerankers.default import WEIGHTS, default_selector, digest, pair_model
 from passel.rerankers.selection import EMPTY
 from passel.rerankers.selector.policy import MOST
-from passel.rerankers.selector.selector import load_network, save_network
+from passel.rerankers.selector.selector import SELECTOR, load_network, save_network
 from passel.tools.candidate import Candidate, Hit
 from passel.tools.errors import PasselError
+from passel.tools.pair import PAIR
 from passel.tools.passage import Passage
 
 TEXTS = {

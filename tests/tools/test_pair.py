@@ -17,11 +17,11 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from passel.rerankers.default import PAIR, WEIGHTS, pair_model
+from passel.rerankers.default import WEIGHTS, pair_model
 from passel.tools import pair as pair_module
 from passel.tools.bert import pack
 from passel.tools.errors import PasselError
-from passel.tools.pair import LONGEST_ANSWER, SPANS, AnswerSpan, PairModel, PairNetwork, PairReading, best_spans
+from passel.tools.pair import LONGEST_ANSWER, PAIR, SPANS, AnswerSpan, PairModel, PairNetwork, PairReading, best_spans
 from passel.tools.pair_text import MOST_WINDOWS, OVERLAP, Reading, Window, windows
 
 QUESTION = "Who designed the Harbour Hall?"

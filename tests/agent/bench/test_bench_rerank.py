@@ -15,9 +15,9 @@ from passel.agent import cli
 from passel.agent.bench import rerank
 from passel.agent.bench.rerank import CANDIDATES, run
 from passel.evals.datasets import load
-from passel.rerankers.default import PAIR, WEIGHTS
+from passel.rerankers.default import WEIGHTS
 from passel.tools.errors import UsageError
-from passel.tools.pair import PairModel, PairNetwork
+from passel.tools.pair import PAIR, PairModel, PairNetwork
 from passel.tools.pair_text import readings_of
 
 

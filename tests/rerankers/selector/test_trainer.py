@@ -19,8 +19,8 @@ from passel.rerankers.selector.grpo import GrpoConfig
 from passel.rerankers.selector.imitation import ImitationConfig
 from passel.rerankers.selector.measure import measure, select_all
 from passel.rerankers.selector.network import ListNetwork
-from passel.rerankers.selector.selector import load_network
-from passel.rerankers.selector.trainer import FILE, SelectorConfig, train_selector
+from passel.rerankers.selector.selector import SELECTOR, load_network
+from passel.rerankers.selector.trainer import SelectorConfig, train_selector
 from passel.tools.errors import UsageError
 
 QUICK = SelectorConfig(ImitationConfig(epochs=4, lists=16, learning_rate=1e-3), GrpoConfig(steps=2, lists=8, samples=6, every=1), seed=3)
@@ -74,7 +74,7 @@ def test_what_it_writes_and_returns(train: Train, toy: Any, tmp_path: Path) -> N
     told: list[tuple[str, int, int]] = []
     chosen = train(progress=lambda *step: told.append(step))
     out = tmp_path / "out"
-    assert {file.name for file in out.iterdir()} == {FILE, "imitation.safetensors", "imitation.csv", "grpo.csv", "choices.json"}
+    assert {file.name for file in out.iterdir()} == {SELECTOR, "imitation.safetensors", "imitation.csv", "grpo.csv", "choices.json"}
     assert json.loads((out / "choices.json").read_text()) == chosen
     assert [row["epoch"] for row in rows(out / "imitation.csv")] == ["1", "2", "3", "4"]
     assert [row["step"] for row in rows(out / "grpo.csv")] == ["0.0", "1.0", "2.0"]
@@ -82,7 +82,7 @@ def test_what_it_writes_and_returns(train: Train, toy: Any, tmp_path: Path) -> N
     assert ("GRPO", 2, 2) in told
     assert 1 <= chosen["fixed k"] <= 12
     val = toy(24, seed=2)
-    for stage, file in (("imitation", "imitation.safetensors"), ("grpo", FILE)):
+    for stage, file in (("imitation", "imitation.safetensors"), ("grpo", SELECTOR)):
         network = load_network(out / file)
         figures = measure(network, val, budget=2000)
         assert chosen[stage] | figures == chosen[stage]  # what is told is what the file does
@@ -111,7 +111,7 @@ def test_no_steps_is_imitation_alone(train: Train, trained: list[str], tmp_path:
     out = tmp_path / "out"
     assert trained == ["imitate"]
     assert chosen["grpo"] == chosen["imitation"]
-    assert (out / FILE).read_bytes() == (out / "imitation.safetensors").read_bytes()
+    assert (out / SELECTOR).read_bytes() == (out / "imitation.safetensors").read_bytes()
     assert not (out / "grpo.csv").exists()
 
 
@@ -119,7 +119,7 @@ def test_the_same_seed_gives_the_same_weights(train: Train, tmp_path: Path) -> N
     seeds = {"a": 3, "b": 3, "c": 4}
     for name, seed in seeds.items():
         train(replace(QUICK, seed=seed), folder=tmp_path / name)
-    a, b, c = ((tmp_path / name / FILE).read_bytes() for name in seeds)
+    a, b, c = ((tmp_path / name / SELECTOR).read_bytes() for name in seeds)
     assert a == b
     assert a != c
 
@@ -128,7 +128,7 @@ def test_a_trained_network_is_gone_on_from(train: Train, half_learned: ListNetwo
     slow = replace(QUICK, imitation=ImitationConfig(epochs=1, lists=48, learning_rate=1e-9), grpo=replace(QUICK.grpo, steps=0))
     before = {name: weight.clone() for name, weight in half_learned.state_dict().items()}
     train(slow, start=half_learned)
-    found = load_network(tmp_path / "out" / FILE).state_dict()
+    found = load_network(tmp_path / "out" / SELECTOR).state_dict()
     assert all(torch.allclose(found[name], before[name], atol=1e-5) for name in before if name != "stop_bias")
     assert all(torch.equal(weight, before[name]) for name, weight in half_learned.state_dict().items())
 
@@ -138,10 +138,10 @@ def test_a_trained_network_is_gone_on_from(train: Train, half_learned: ListNetwo
 
 def test_a_finished_training_is_not_done_again(train: Train, trained: list[str], tmp_path: Path) -> None:
     first = train()
-    before = (tmp_path / "out" / FILE).stat().st_mtime_ns
+    before = (tmp_path / "out" / SELECTOR).stat().st_mtime_ns
     assert train() == first
     assert trained == ["imitate", "grpo"]
-    assert (tmp_path / "out" / FILE).stat().st_mtime_ns == before
+    assert (tmp_path / "out" / SELECTOR).stat().st_mtime_ns == before
 
 
 def test_a_run_killed_in_grpo_goes_on_there_and_ends_the_same(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,10 +154,10 @@ def test_a_run_killed_in_grpo_goes_on_there_and_ends_the_same(train: Train, tmp_
         patch.setattr(trainer_module, "grpo", killed)
         with pytest.raises(KeyboardInterrupt):
             train()
-    assert not (tmp_path / "out" / FILE).exists()
+    assert not (tmp_path / "out" / SELECTOR).exists()
     monkeypatch.setattr(trainer_module, "imitate", killed)  # is not trained again
     assert train() == whole
-    assert (tmp_path / "out" / FILE).read_bytes() == (tmp_path / "whole" / FILE).read_bytes()
+    assert (tmp_path / "out" / SELECTOR).read_bytes() == (tmp_path / "whole" / SELECTOR).read_bytes()
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"config": {}, "imitation": {}, "grpo": {}, "fixed k": 1}'])
@@ -198,7 +198,7 @@ def test_from_answers_alone_the_best_cut_rule_is_imitated(train: Train, toy: Any
     assert 0 <= chosen["cut rule"]["answer F1"] <= 1
     assert chosen["grpo"]["val evidence"] == chosen["grpo"]["val order"] == 0.0
     assert chosen["config"]["answers_only"] is True
-    assert (tmp_path / "out" / FILE).is_file()
+    assert (tmp_path / "out" / SELECTOR).is_file()
 
 
 def test_from_answers_alone_no_label_of_a_passage_changes_anything(train: Train, toy: Any, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_from_answers_alone_no_label_of_a_passage_changes_anything(train: Train,
 
     for name, labels in (("none", unlabelled), ("wrong", told_wrong)):
         train(ANSWERS_ONLY, folder=tmp_path / name, of=labels(toy(48, seed=1)), val=labels(toy(24, seed=2)))
-    assert (tmp_path / "none" / FILE).read_bytes() == (tmp_path / "wrong" / FILE).read_bytes()
+    assert (tmp_path / "none" / SELECTOR).read_bytes() == (tmp_path / "wrong" / SELECTOR).read_bytes()
 
 
 def test_from_answers_alone_questions_without_one_are_left_out(train: Train, toy: Any, tmp_path: Path) -> None:
