@@ -19,6 +19,7 @@ from ..tools.search import search
 from .datasets import load
 from .drop_gold import drop_gold
 from .first_stage import Setting, candidates, scope
+from .pieces import in_pieces
 from .pool import open_pool, readable
 from .question import DataPassage, Dataset, Question
 
@@ -71,19 +72,21 @@ def prepare(
     drop: Literal["all", "one"] | None = None,
     rate: float = 1.0,
     seed: int = 0,
+    pieces: bool = False,
     described: Mapping[str, Any] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Setup]:
     """Loads the data, makes or opens the corpora, drops gold where that is asked for. Raises UsageError.
 
     corpus: an indexed corpus in which all questions are asked; then `setting` is "corpus".
+    pieces: long passages are cut, as an indexed document would be.
     described: settings of the experiment itself, put before those of the data.
     progress: told (what, done, total) of what takes long.
     """
     if corpus and drop:
         raise UsageError("gold can be dropped from a data set's own passages, not from a corpus", "Leave out --corpus, or --drop-gold.")
     tell = progress or _say_nothing
-    datasets = [load(one, split=split) for one in data]
+    datasets = [in_pieces(dataset) if pieces else dataset for dataset in (load(one, split=split) for one in data)]
     _check(datasets, setting)
     encoder = Encoder.load()
     settings: dict[str, Any] = {
@@ -94,6 +97,8 @@ def prepare(
         "seed": seed,
         "encoder": encoder.name,
     }
+    if pieces:
+        settings["pieces"] = True
     if drop:
         settings |= {"drop_gold": drop, "rate": rate}
     questions: list[Question] = []

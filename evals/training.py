@@ -130,13 +130,31 @@ def _present(reading: Reading, answers: Sequence[str]) -> tuple[str, ...]:
     return tuple(answer for answer in answers if occurrences(reading.text, [answer]))
 
 
-def list_example(question: Question, corpus: Corpus, setting: Setting, model: PairModel) -> ListExample | None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The lists of one file in one setting, as they are or with all evidence dropped; with long passages in pieces, or whole."""
+
+    data: str
+    setting: Setting
+    drop: bool
+    pieces: bool = False
+
+    @property
+    def kind(self) -> str:
+        return "pieces" if self.pieces else self.setting
+
+    @property
+    def name(self) -> str:
+        return f"{Path(self.data).parent.name} {Path(self.data).stem} {self.kind}{' dropped' if self.drop else ''}"
+
+
+def list_example(question: Question, corpus: Corpus, part: Part, model: PairModel) -> ListExample | None:
     """One list as the policy meets it at answering: the same search, the same readings. None where neither evidence nor answer is known."""
     known = gold_keys(question)
     if known is None and not question.answers:
         return None
     gold = known or frozenset()
-    found = [candidate for candidate in candidates(corpus, question, setting) if candidate.passage is not None]
+    found = [candidate for candidate in candidates(corpus, question, part.setting) if candidate.passage is not None]
     passages = [candidate.passage for candidate in found if candidate.passage is not None]
     keys = [passage.title if question.by_title else passage.source for passage in passages]
     tokens = corpus.encoder.count_tokens([passage.text for passage in passages])
@@ -152,25 +170,13 @@ def list_example(question: Question, corpus: Corpus, setting: Setting, model: Pa
         0 if dropped else len(gold),
         ordered,
         () if dropped else question.answers,
-        group=f"{question.dataset.partition('/')[0]} {setting}{' dropped' if dropped else ''}",
+        group=f"{question.dataset.partition('/')[0]} {part.kind}{' dropped' if dropped else ''}",
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The lists of one file in one setting, as they are or with all evidence dropped."""
-
-    data: str
-    setting: Setting
-    drop: bool
-
-    @property
-    def name(self) -> str:
-        return f"{Path(self.data).parent.name} {Path(self.data).stem} {self.setting}{' dropped' if self.drop else ''}"
-
-
 def parts_of(data: Sequence[str], corpus: Path | None = None, *, drop: bool = True) -> list[Part]:
-    """Both settings of every file whose questions have passages of their own; an indexed corpus, and pools of single passages, are one setting.
+    """Both settings of every file whose questions have passages of their own, and the pool of its pieces; an indexed corpus, and pools of single
+    passages, are one setting.
 
     Nothing is dropped from an indexed corpus, and nowhere without `drop`.
     """
@@ -179,8 +185,8 @@ def parts_of(data: Sequence[str], corpus: Path | None = None, *, drop: bool = Tr
     parts = []
     for one in data:
         several = load(one).has_distractors
-        settings: tuple[Setting, ...] = ("distractor", "pool") if several else ("pool",)
-        parts += [Part(one, setting, dropped) for setting in settings for dropped in ((False, True) if drop else (False,))]
+        kinds: list[tuple[Setting, bool]] = [("distractor", False), ("pool", False), ("pool", True)] if several else [("pool", False)]
+        parts += [Part(one, setting, dropped, pieces) for setting, pieces in kinds for dropped in ((False, True) if drop else (False,))]
     return parts
 
 
@@ -213,7 +219,7 @@ def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, c
     made: list[ListExample] = []
     drop: Literal["all"] | None = "all" if part.drop else None
     may_be_empty = suppress(*[NothingToAsk] if drop else [])
-    with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, progress=tell) as setup:
+    with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, pieces=part.pieces, progress=tell) as setup:
         by_hash = sorted(setup.questions, key=lambda question: Random(question.id).random())
         chosen = [
             *islice((question for question in by_hash if not is_val(question.id)), LISTS),
@@ -221,7 +227,7 @@ def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, c
         ]
         for n, question in enumerate(chosen):
             tell(f"reading {part.name}", n, len(chosen))
-            example = list_example(question, setup.corpus(question), part.setting, model_of(question.id))
+            example = list_example(question, setup.corpus(question), part, model_of(question.id))
             if example is not None:
                 made.append(example)
     return made

@@ -1,14 +1,14 @@
 """link: adds the passages that the question or the first hits *name*. This finds the next hop without a chat model.
 
-Twice: first from what was searched, then from the passages whose sentences now come closest to the question, so that a chain of three hops is
-followed as well.
+Twice: first from what was searched, then from what the pair model takes for evidence among all of these, so that a chain of three hops is followed as
+well. The selector asks for the same readings next, so they cost nothing more.
 """
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from ..rerankers.chains import read_chains
+from ..rerankers.selector.examples import read_passages
 from ..tools.candidate import Candidate, fuse
 from ..tools.search import link as link_named
 from .context import RagContext, with_passages
@@ -16,7 +16,7 @@ from .events import Linked
 from .state import RagState, RagUpdate
 
 _SECOND_FROM = 10
-"""So many of the closest passages name more, and so many more are added."""
+"""So many of the likeliest passages name more, and so many more are added."""
 
 
 def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -28,14 +28,14 @@ def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         return {}
     first = link_named(corpus, question, found, filters=filters)
     both = fuse([found, first])
-    second = link_named(corpus, question, _closest(runtime.context, question, both), n=_SECOND_FROM, filters=filters)
+    second = link_named(corpus, question, _likeliest(runtime.context, question, both), n=_SECOND_FROM, filters=filters)
     known = {candidate.passage_id for candidate in found}
     new = [c.passage for c in fuse([first, second]) if c.passage_id not in known and c.passage is not None]
     runtime.stream_writer(Linked(names=list(dict.fromkeys(passage.title or passage.source for passage in new))))
     return {"candidates": [candidate.to_state() for candidate in (*first, *second)]}
 
 
-def _closest(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
-    by_id = {candidate.passage_id: candidate for candidate in candidates}
-    ends = dict.fromkeys(chain.last.passage.id for chain in read_chains(context.corpus.encoder, question, candidates))
-    return [by_id[id] for id in list(ends)[:_SECOND_FROM]]
+def _likeliest(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
+    read = read_passages(context.reader, question, candidates)
+    order = sorted(range(len(read)), key=lambda place: -read[place].named.relevance)
+    return [candidates[place] for place in order[:_SECOND_FROM]]

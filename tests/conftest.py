@@ -80,3 +80,18 @@ def gguf() -> Path:
     if not Path(given).is_file():
         pytest.skip(f"PASSEL_TEST_GGUF names {given}, which is not there")
     return Path(given)
+
+
+@pytest.fixture
+def one_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every network that is made or loaded has the first of MiniLM's layers alone."""
+    from passel.tools.pair import PairNetwork
+
+    whole = PairNetwork.untrained
+
+    def cut() -> Any:
+        made = whole()
+        made.bert.layers = made.bert.layers[:1]
+        return made
+
+    monkeypatch.setattr(PairNetwork, "untrained", staticmethod(cut))

@@ -32,7 +32,7 @@ from .weights import MINILM_FILES, minilm_folder, read_file
 PAIR = "pair.safetensors"
 """Its file in a folder of weights."""
 SPANS = 6
-"""Kept of a passage, the best."""
+"""Kept of a passage: the best that do not overlap."""
 LONGEST_ANSWER = 30
 """Tokens."""
 _REMEMBERED = 4096
@@ -181,23 +181,27 @@ class PairModel:
 
 
 def best_spans(logits: NDArray[np.float32], window: Window) -> Iterator[AnswerSpan]:
-    """The best spans of a window's text. logits [tokens of the window, 2]: start and end."""
+    """The best spans of a window's text, none of which overlap. logits [tokens of the window, 2]: start and end."""
     of_text = logits[window.text : window.text + len(window.offsets)] - logits[0]
     if not len(of_text):
         return
     width = min(LONGEST_ANSWER, len(of_text))
     ends = np.lib.stride_tricks.sliding_window_view(np.pad(of_text[:, 1], (0, width - 1), constant_values=-np.inf), width)
-    scores = (of_text[:, :1] + ends).ravel()  # [start, length of the span less one]
-    best = np.argpartition(-scores, min(SPANS, scores.size) - 1)[:SPANS]
-    known: set[tuple[int, int]] = set()  # several tokens may be one character (Hangul), so several spans of tokens one stretch of the text
-    for place in best[np.argsort(-scores[best], kind="stable")]:
-        start, more = divmod(int(place), width)
-        if not np.isfinite(scores[place]):
+    scores = of_text[:, :1] + ends  # [start, length of the span less one]
+    for _ in range(SPANS):
+        start, more = divmod(int(scores.argmax()), width)
+        if not np.isfinite(scores[start, more]):
             return
-        stretch = (window.offsets[start][0], window.offsets[start + more][1])
-        if stretch not in known:
-            known.add(stretch)
-            yield AnswerSpan(*stretch, float(scores[place]))
+        begin, end = window.offsets[start][0], window.offsets[start + more][1]
+        yield AnswerSpan(begin, end, float(scores[start, more]))
+        first, last = start, start + more
+        while first > 0 and window.offsets[first - 1][1] > begin:  # several tokens may be one character (Hangul)
+            first -= 1
+        while last + 1 < len(scores) and window.offsets[last + 1][0] < end:
+            last += 1
+        scores[first : last + 1] = -np.inf
+        for before in range(max(0, first - width + 1), first):
+            scores[before, first - before :] = -np.inf
 
 
 def _pooled(of_windows: Sequence[PairReading]) -> PairReading:
@@ -205,6 +209,8 @@ def _pooled(of_windows: Sequence[PairReading]) -> PairReading:
     if len(of_windows) == 1:
         return of_windows[0]
     best = max(of_windows, key=lambda reading: reading.relevance)
-    every = sorted((span for reading in of_windows for span in reading.spans), key=lambda span: span.score)
-    spans = {(span.start, span.end): span for span in every}  # of two windows that hold it the better score
-    return PairReading(best.vector, best.relevance, best.yes, tuple(sorted(spans.values(), key=lambda span: -span.score)[:SPANS]))
+    spans: list[AnswerSpan] = []
+    for span in sorted((span for reading in of_windows for span in reading.spans), key=lambda span: -span.score):
+        if all(span.end <= other.start or other.end <= span.start for other in spans):
+            spans.append(span)
+    return PairReading(best.vector, best.relevance, best.yes, tuple(spans[:SPANS]))

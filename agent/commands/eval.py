@@ -287,7 +287,7 @@ def robustness(
 def rerank(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Requests with passage texts (RankLLM's form), or a TREC run.", show_default=False)],
     qrels: Annotated[Path, typer.Option("--qrels", metavar="FILE", help="Judgements, in TREC's or BEIR's form.", show_default=False)],
-    reranker: Annotated[str, typer.Option("--reranker", metavar="NAME", help="none (the first stage's order), cosine or chains.")] = "chains",
+    reranker: Annotated[str, typer.Option("--reranker", metavar="NAME", help="none (the first stage's order), cosine or pointwise.")] = "pointwise",
     texts: Annotated[Path | None, typer.Option("--texts", metavar="DIR", help="For a TREC run: where corpus.jsonl and queries.jsonl are.")] = None,
     min_rel: Annotated[int, typer.Option("--min-rel", min=1, metavar="N", help="Least grade that is relevant, nDCG aside (TREC DL: 2).")] = 1,
     limit: LimitOption = None,
@@ -304,6 +304,7 @@ def rerank(
     from ...evals.datasets.trec import read_qrels, read_requests
     from ...evals.experiments import rerank as experiment
     from ...evals.predictions import Predictions, digest_of
+    from ...rerankers.default import digest
     from ...tools.encoder import Encoder
 
     outputs = _Outputs(json, predictions, html, results)
@@ -318,6 +319,8 @@ def rerank(
         "encoder": encoder.name if rank else None,
         "seed": seed,
     }
+    if reranker == "pointwise":
+        settings["weights"] = digest()
     run = digest_of({**settings, "reranker": reranker, "passel": __version__})
     with Predictions(outputs.predictions, run) as kept, progress.shown() as tell:
         result, lines = experiment.run(

@@ -19,8 +19,9 @@ from functools import partial
 from typing import Any
 
 from ...graphs.answer import Answer, CandidatePassage, Usage
-from ...rerankers.chains import rank_chains
 from ...rerankers.cosine import rank_cosine
+from ...rerankers.default import pair_model
+from ...rerankers.pointwise import rank_pointwise
 from ...rerankers.ranking import Ranking
 from ...tools.candidate import Candidate, Hit
 from ...tools.encoder import Encoder
@@ -40,7 +41,7 @@ Scores = Mapping[str, Mapping[str, float]]
 Columns = Mapping[str, Sequence[float]]
 """Metric -> a value for each query."""
 
-RERANKERS: Mapping[str, Callable[[Encoder, str, Sequence[Candidate]], Ranking]] = {"cosine": rank_cosine, "chains": rank_chains}
+RERANKERS = ("cosine", "pointwise")
 FIRST_STAGE = "first-stage"
 DEPTHS = (1, 5, 10, 20)
 _COLUMNS = ("nDCG@10", "nDCG@5", "nDCG@20", "MAP", "MRR", "recall@10", "recall@100")
@@ -53,7 +54,7 @@ def ranker(name: str, encoder: Encoder) -> Rank | None:
         return None
     if name not in RERANKERS:
         raise UsageError(f"no reranker is called {name!r}", f"There are none, {', '.join(RERANKERS)}.")
-    return partial(RERANKERS[name], encoder)
+    return partial(rank_cosine, encoder) if name == "cosine" else partial(rank_pointwise, pair_model())
 
 
 def run(
@@ -114,10 +115,7 @@ def _of(scores: Scores, qid: str) -> dict[str, float]:
 
 
 def candidates_of(request: Request) -> list[Candidate]:
-    """What a reranker sees. The hits are called lexical, whatever first stage found them.
-
-    Rankers weigh the channels that they know (`rerankers.chains` was fitted on dense, lexical and linked hits), and a first stage ranks as those do.
-    """
+    """What a reranker sees. The hits are called lexical, whatever first stage found them."""
     return [
         Candidate(
             hit.docid,

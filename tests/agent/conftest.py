@@ -1,12 +1,16 @@
-"""Agents over a small corpus of texts, with a home of their own."""
+"""Agents over a small corpus of texts, with a home of their own; and the command line, run in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from passel.agent import cli
 from passel.agent.agent import Agent
 from passel.tools.corpus import Corpus
 
@@ -32,3 +36,22 @@ def tarn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def agent(tarn: Path, tmp_path: Path) -> Iterator[Agent]:
     with Agent.from_corpus(tarn, threads=tmp_path / "threads.sqlite3") as made:
         yield made
+
+
+@pytest.fixture
+def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+    """`command_line("eval", …)` runs `passel eval …` in an empty folder; gives `code`, `out` and `err`."""
+    for name in os.environ:
+        if name.startswith("PASSEL_") and name != "PASSEL_HOME":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> SimpleNamespace:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["passel", *map(str, arguments)])
+        code = cli.run([*map(str, arguments)])
+        sys.stdout.flush()
+        out, err = capfd.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return run

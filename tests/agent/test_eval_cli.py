@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from passel.agent import cli
 from passel.agent.commands.eval import evaluate
 from passel.graphs.answer import Answer
 
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-class Done:
-    """What a command line gave."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
 @pytest.fixture
-def passel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Runs `passel eval …` in this process, in an empty folder; pools and vectors are those of the whole session."""
-    for name in os.environ:
-        if name.startswith("PASSEL_") and name != "PASSEL_HOME":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Done:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["passel", "eval", *map(str, arguments)])
-        code = cli.run(["eval", *map(str, arguments)])
-        sys.stdout.flush()
-        return Done(code, *capfd.readouterr())
-
-    return run
+def passel(command_line: Callable[..., SimpleNamespace]) -> Callable[..., SimpleNamespace]:
+    """Runs `passel eval …`; pools and vectors are those of the whole session."""
+    return partial(command_line, "eval")
 
 
 def strict(text: str) -> Any:
@@ -145,18 +126,18 @@ def test_variants_are_written_beside_ours(passel: Any, invented: Any) -> None:
 
 def test_rerank(passel: Any, requests: tuple[Path, Path]) -> None:
     file, qrels = requests
-    for reranker, first in (("none", False), ("chains", True)):
+    for reranker, first in (("none", False), ("pointwise", True)):
         outputs = ["--json", f"{reranker}.json", "--predictions", f"{reranker}.jsonl", "--html", "p.html"]
         done = passel("rerank", file, "--qrels", qrels, "--reranker", reranker, *outputs)
         assert done.code == 0, done.err
         found = result(Path(f"{reranker}.json"))
         assert (found["metrics"]["MRR"]["value"] == 1.0) == first
         assert len(lines_of(Path(f"{reranker}.jsonl"))) == 3
-    again = passel("rerank", file, "--qrels", qrels, "--json", "again.json", "--predictions", "chains.jsonl")
+    again = passel("rerank", file, "--qrels", qrels, "--json", "again.json", "--predictions", "pointwise.jsonl")
     assert again.code == 0
-    assert figures(result(Path("again.json"))) == figures(result(Path("chains.json")))
-    assert len(lines_of(Path("chains.jsonl"))) == 3
-    assert passel("rerank", file, "--qrels", qrels, "--reranker", "none", "--predictions", "chains.jsonl").code == 2
+    assert figures(result(Path("again.json"))) == figures(result(Path("pointwise.json")))
+    assert len(lines_of(Path("pointwise.jsonl"))) == 3
+    assert passel("rerank", file, "--qrels", qrels, "--reranker", "none", "--predictions", "pointwise.jsonl").code == 2
 
 
 def test_kept_runs_and_their_report(passel: Any, invented: Any) -> None:
@@ -338,7 +319,7 @@ def test_questions_without_any_label_are_asked(passel: Any, invented: Any, exper
 # ---- wrong usage ----
 
 
-def is_wrong_usage(done: Done, said: str) -> None:
+def is_wrong_usage(done: SimpleNamespace, said: str) -> None:
     assert done.code == 2, done.err
     assert done.out == ""
     told = [line for line in done.err.strip().splitlines() if not line.startswith(("the pool: ", "dropping gold ", "questions "))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,33 +33,15 @@ from passel.tools.pair import PAIR, PairNetwork
 pytestmark = pytest.mark.usefixtures("quick")
 
 Row = dict[str, Any]
-PARTS = ["distractor", "distractor dropped", "pool", "pool dropped"]
-
-
-class Done:
-    """What a command line gave."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
+PARTS = ["distractor", "distractor dropped", "pool", "pool dropped", "pieces", "pieces dropped"]
 
 
 @pytest.fixture
-def passel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Runs `passel …` in this process, in an empty folder; a training is short."""
-    for name in os.environ:
-        if name.startswith("PASSEL_") and name != "PASSEL_HOME":
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+def passel(command_line: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimpleNamespace]:
+    """Runs `passel train …`; a training is short."""
     monkeypatch.setattr(imitation, "ImitationConfig", partial(_short, imitation.ImitationConfig))
     monkeypatch.setattr(grpo, "GrpoConfig", partial(grpo.GrpoConfig, lists=8, samples=4))
-
-    def run(*arguments: object) -> Done:
-        capfd.readouterr()
-        code = cli.run(["train", *map(str, arguments)])
-        sys.stdout.flush()
-        return Done(code, *capfd.readouterr())
-
-    return run
+    return partial(command_line, "train")
 
 
 def _short(config: Any, **given: Any) -> Any:
@@ -137,7 +119,7 @@ def choices(folder: Path) -> dict[str, Any]:
     return found
 
 
-def is_wrong_usage(done: Done, said: str) -> None:
+def is_wrong_usage(done: SimpleNamespace, said: str) -> None:
     assert done.code == 2, done.err
     assert done.out == ""
     told = [line for line in done.err.strip().splitlines() if not line.startswith(("the pool: ", "reading ", "dropping gold ", "searching "))]
@@ -380,19 +362,6 @@ def test_other_questions_in_the_same_folder_are_another_training(passel: Any, fi
 
 
 # ---- the reader ----
-
-
-@pytest.fixture
-def one_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every network that is made or loaded has the first of MiniLM's layers alone."""
-    whole = PairNetwork.untrained
-
-    def cut() -> PairNetwork:
-        made = whole()
-        made.bert.layers = made.bert.layers[:1]
-        return made
-
-    monkeypatch.setattr(PairNetwork, "untrained", staticmethod(cut))
 
 
 @pytest.mark.usefixtures("one_layer")

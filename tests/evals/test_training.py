@@ -266,7 +266,7 @@ def test_train_by_fold_and_val_by_data_set(tmp_path: Path) -> None:
 
 
 def listed(question: Question, corpus: Corpus, setting: Any = "distractor") -> ListExample:
-    example = list_example(question, corpus, setting, pair_model())
+    example = list_example(question, corpus, Part("films/train.jsonl", setting, False), pair_model())
     assert example is not None
     return example
 
@@ -312,7 +312,7 @@ def test_of_dropped_evidence_nothing_is_wanted(corpus: Corpus) -> None:
 
 
 def test_of_a_question_without_labels_there_is_no_list(corpus: Corpus) -> None:
-    assert list_example(BORN.blind(), corpus, "distractor", pair_model()) is None
+    assert list_example(BORN.blind(), corpus, Part("films/train.jsonl", "distractor", False), pair_model()) is None
 
 
 def test_every_group_counts_as_much_whatever_its_size(corpus: Corpus) -> None:
@@ -369,7 +369,7 @@ def test_a_title_that_search_misses_is_counted_all_the_same(corpus: Corpus) -> N
 def test_without_titles_the_answer_is_enough_for_a_list(corpus: Corpus) -> None:
     example = listed(by_title(BORN), corpus, "corpus")
     assert (example.gold, example.gold_in_all, example.answers) == ((), 0, ("Cressing",))
-    assert list_example(replace(by_title(BORN), answers=()), corpus, "corpus", pair_model()) is None
+    assert list_example(replace(by_title(BORN), answers=()), corpus, Part("films/train.jsonl", "corpus", False), pair_model()) is None
 
 
 # The parts of a training
@@ -394,16 +394,19 @@ def quiet(what: str, done: int, total: int) -> None:
 def test_both_settings_of_every_file_with_and_without_its_evidence(tmp_path: Path) -> None:
     several, single = str(films(tmp_path / "films" / "train.jsonl")), str(films(tmp_path / "single" / "train.jsonl", passages=[VENN]))
     parts = parts_of([several, single])
-    assert [(part.data, part.setting, part.drop) for part in parts] == [
-        (several, "distractor", False),
-        (several, "distractor", True),
-        (several, "pool", False),
-        (several, "pool", True),
-        (single, "pool", False),
-        (single, "pool", True),
+    assert [(part.data, part.setting, part.drop, part.pieces) for part in parts] == [
+        (several, "distractor", False, False),
+        (several, "distractor", True, False),
+        (several, "pool", False, False),
+        (several, "pool", True, False),
+        (several, "pool", False, True),
+        (several, "pool", True, True),
+        (single, "pool", False, False),
+        (single, "pool", True, False),
     ]
-    assert [part.name for part in parts[:4]] == [f"films train {name}" for name in ("distractor", "distractor dropped", "pool", "pool dropped")]
-    assert [(part.setting, part.drop) for part in parts_of([several], drop=False)] == [("distractor", False), ("pool", False)]
+    names = ("distractor", "distractor dropped", "pool", "pool dropped", "pieces", "pieces dropped")
+    assert [part.name for part in parts[:6]] == [f"films train {name}" for name in names]
+    assert [part.kind for part in parts_of([several], drop=False)] == ["distractor", "pool", "pieces"]
     assert parts_of([several, single], tmp_path) == [Part(several, "corpus", False), Part(single, "corpus", False)]
 
 
@@ -428,6 +431,17 @@ def test_the_lists_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert ("reading films train distractor", 0, 7) in told
     turned = films(tmp_path / "films" / "turned.jsonl", IDS[::-1])
     assert {one.id for one in list_part(Part(str(turned), "distractor", False), model_of, quiet)} == {one.id for one in made}  # by hash
+
+
+def test_the_lists_of_a_part_in_pieces(tmp_path: Path) -> None:
+    long = replace(VENN, text=f"{VENN.text} " + " ".join(f"In 19{n} she painted her brother's boat, the quay and {n} gulls on the roof." for n in range(20, 30)))
+    file = films(tmp_path / "films" / "train.jsonl", IDS[:3], passages=[*BORN.passages, long])
+    made = list_part(Part(str(file), "pool", False, pieces=True), lambda _: pair_model(), quiet)
+    assert {one.group for one in made} == {"films pieces"}
+    for one in made:
+        of_venn = [passage.text for passage in one.read.passages if passage.title == long.title and passage.text in long.text]
+        assert len(of_venn) > 2  # the short one of her, and what the long one was cut into
+        assert long.text not in of_venn
 
 
 @pytest.mark.parametrize("setting", ["distractor", "pool"])

@@ -202,7 +202,7 @@ def test_rerankers_by_name() -> None:
     assert ranker("none", encoder) is None
     hits = (RankedText("a", "Arn", "Arn is a port.", 2.0), RankedText("b", "Sedge", "The mill grinds buckwheat.", 1.0))
     wanted = Request("1", "What grinds the mill?", hits)
-    for name in ("cosine", "chains"):
+    for name in ("cosine", "pointwise"):
         rank = ranker(name, encoder)
         assert rank is not None
         ranking = rank(wanted.query, candidates_of(wanted))

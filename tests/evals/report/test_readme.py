@@ -48,8 +48,8 @@ def test_dropped_gold_and_the_reranker_stand_in_the_name() -> None:
     dropped = replace(dropped, settings={**dropped.settings, "drop_gold": "one", "rate": 0.25})
     assert "| harbour/dev (pool; one gold dropped in 25%) |" in readme.markdown([dropped])
     reranked = result("rerank")
-    reranked = replace(reranked, settings={**reranked.settings, "reranker": "chains"})
-    assert "| harbour/dev (reranker chains) |" in readme.markdown([reranked])
+    reranked = replace(reranked, settings={**reranked.settings, "reranker": "pointwise"})
+    assert "| harbour/dev (reranker pointwise) |" in readme.markdown([reranked])
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,4 +1,4 @@
-"""Reading examples made up for the pair model, and a MiniLM of one layer, which learns them in seconds."""
+"""Reading examples made up for the pair model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,6 @@ from passel.tools.pair import PairNetwork
 from passel.tools.pair_text import Reading
 
 PEOPLE = ("Ilse Marn", "Odo Tressin", "Runa Castrell", "Lambert Crode", "Nan Ottery", "Silvan Korde")
-
-
-@pytest.fixture
-def one_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every network that is made or loaded has the first of MiniLM's layers alone."""
-    whole = PairNetwork.untrained
-
-    def cut() -> PairNetwork:
-        made = whole()
-        made.bert.layers = made.bert.layers[:1]
-        return made
-
-    monkeypatch.setattr(PairNetwork, "untrained", staticmethod(cut))
 
 
 @pytest.fixture(scope="session")
