@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...tools.candidate import Candidate
+from ...tools.comparison import comparison
 from ...tools.pair import PairReading
 from ...tools.pair_text import namer_of
 
 VECTOR = 384
-FEATURES = 17
+FEATURES = 19
 RELEVANCE = 0
 """The feature that is the pair model's own log-odds, divided by 4."""
 _CHANNELS = ("dense", "lexical", "linked", "naming")
@@ -34,6 +35,8 @@ class ListInput:
     """[n, n]: whether candidate i names candidate j."""
     tokens: NDArray[np.int64]
     """[n]: of the passage's text, by the embedded encoder's tokenizer."""
+    siblings: NDArray[np.bool_]
+    """[n, n]: whether they are two passages of one document, as far as their titles tell."""
 
 
 def list_input(
@@ -55,6 +58,8 @@ def list_input(
     asked = question.casefold()
     best = max((candidate.score for candidate in candidates), default=0.0) or 1.0  # more searches give every passage more
     names = np.zeros((n, n), np.bool_)
+    siblings = siblings_of([candidate.passage.title if candidate.passage else "" for candidate in candidates])
+    compares = comparison(question) is not None
     features = np.zeros((n, FEATURES), np.float32)
     for i, candidate in enumerate(candidates):
         for hit in candidate.hits:
@@ -77,5 +82,16 @@ def list_input(
             (relevance[i] - relevance[order[0]]) / 4,
             unit[i] @ wanted,
             log1p(min(n, _LONG)) / 4,
+            log1p(siblings[i].sum()),
+            compares,
         )
-    return ListInput(vectors, features, names, np.array(tokens, np.int64))
+    return ListInput(vectors, features, names, np.array(tokens, np.int64), siblings)
+
+
+def siblings_of(titles: Sequence[str]) -> NDArray[np.bool_]:
+    """[n, n]: equal titles, blank ones aside."""
+    known: dict[str, int] = {}
+    number = np.array([known.setdefault(title, len(known)) if title else -1 - place for place, title in enumerate(titles)], np.int64)
+    same: NDArray[np.bool_] = number[:, None] == number[None, :]
+    np.fill_diagonal(same, val=False)
+    return same

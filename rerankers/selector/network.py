@@ -1,8 +1,9 @@
 """The list network: reads all candidates beside each other, and scores the next pick given the picks so far.
 
-A small transformer over [question, STOP, candidate 1 … n] without positions (so that nothing hangs on the input's order), with three biases on its
-attention: who names whom, who is named by whom, and how alike two pair vectors are. A pointer decoder conditions on what is chosen; picking STOP ends
-the list. A sigmoid head gives each candidate's relevance. Both start from the pair model's own log-odds and learn what the list adds to them.
+A small transformer over [question, STOP, candidate 1 … n] without positions (so that nothing hangs on the input's order), with four biases on
+its attention: who names whom, who is named by whom, who stands in one document with whom, and how alike two pair vectors are. A pointer decoder
+conditions on what is chosen; picking STOP ends the list. A sigmoid head gives each candidate's relevance. Both start from the pair model's own
+log-odds and learn what the list adds to them.
 
 The pair vectors themselves are not read: the list policy learns from two half models and works on a third, whose vectors mean something else. What is
 read of them, their likeness, means the same in all three. docs/systems.md has the ablation.
@@ -25,7 +26,7 @@ from .features import FEATURES, RELEVANCE, ListInput
 WIDTH = 128
 HEADS = 4
 LAYERS = 2
-_BIASES = 3
+_BIASES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Lists:
     features: Tensor
     """[lists, n, FEATURES]"""
     biases: Tensor
-    """[lists, 3, n, n]: i names j, j names i, likeness."""
+    """[lists, 4, n, n]: i names j, j names i, one document, likeness."""
     there: Tensor
     """bool [lists, n]: False where a shorter list is padded."""
     tokens: Tensor
@@ -53,7 +54,7 @@ class Lists:
             features[i, :size] = torch.from_numpy(one.features)
             names = torch.from_numpy(one.names).float()
             unit = F.normalize(torch.from_numpy(one.vectors).float(), dim=1)
-            biases[i, :, :size, :size] = torch.stack([names, names.T, unit @ unit.T])
+            biases[i, :, :size, :size] = torch.stack([names, names.T, torch.from_numpy(one.siblings).float(), unit @ unit.T])
             there[i, :size] = True
             tokens[i, :size] = torch.from_numpy(one.tokens)
         return cls(features, biases, there, tokens)
@@ -71,6 +72,8 @@ class Encoded:
     """[lists, n, WIDTH]"""
     names: Tensor
     """[lists, n, n]: i names j."""
+    siblings: Tensor
+    """[lists, n, n]: i and j stand in one document."""
     own: Tensor
     """[lists, n]: what speaks for a candidate whatever is chosen: the pair model's log-odds, and what the list adds."""
     relevance: Tensor
@@ -97,24 +100,25 @@ class ListNetwork(nn.Module):
         self.own = nn.Linear(WIDTH, 1)
         self.trust = nn.Parameter(torch.ones(1))
         self.named_by_chosen = nn.Parameter(torch.zeros(1))
+        self.beside_chosen = nn.Parameter(torch.zeros(1))  # of one document with it
         self.stop_bias = nn.Parameter(torch.zeros(1))
         self.empty_bias = nn.Parameter(torch.zeros(1))  # of STOP while nothing is chosen
 
     def encode(self, lists: Lists) -> Encoded:
-        count, n = lists.there.shape
+        count = len(lists.there)
         items = self.of_features(lists.features)
         states = torch.cat([self.special.expand(count, 2, WIDTH), items], 1)
         there = F.pad(lists.there, (2, 0), value=True)
-        biases = F.pad(lists.biases, (2, 0, 2, 0)) if self.with_biases else torch.zeros(count, _BIASES, n + 2, n + 2)
+        related = lists.biases if self.with_biases else torch.zeros_like(lists.biases)
+        biases = F.pad(related, (2, 0, 2, 0))
         for layer in self.layers:
             states = layer(states, biases, there)
         values = states[:, 2:]
         keys = self.key(torch.cat([values, states[:, 1:2]], 1))
-        names = lists.biases[:, 0] if self.with_biases else torch.zeros_like(lists.biases[:, 0])
         pointwise = lists.features[:, :, RELEVANCE]
         relevance = self.relevance(values).squeeze(-1) + self.trust * pointwise
         own = self.own(values).squeeze(-1) + self.trust * pointwise
-        return Encoded(states[:, 0], keys, values, names, own, relevance, lists.there, lists.tokens)
+        return Encoded(states[:, 0], keys, values, related[:, 0], related[:, 2], own, relevance, lists.there, lists.tokens)
 
     def logits(self, encoded: Encoded, chosen: Tensor, last: Tensor, open_: Tensor) -> Tensor:
         """Of each next pick, STOP last: [lists, n + 1].
@@ -129,8 +133,9 @@ class ListNetwork(nn.Module):
         query = self.query(torch.cat([encoded.question, mean, newest, picked / 4], 1))
         logits = torch.einsum("lw,lnw->ln", query, encoded.keys) * WIDTH**-0.5
         named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
+        beside = (torch.einsum("li,lij->lj", chosen, encoded.siblings) > 0).float() * self.beside_chosen
         stop = self.stop_bias + self.empty_bias * (picked == 0)
-        logits = logits + torch.cat([encoded.own + named, stop], 1)
+        logits = logits + torch.cat([encoded.own + named + beside, stop], 1)
         masked: Tensor = logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
         return masked
 

@@ -434,7 +434,8 @@ def test_the_lists_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_lists_of_a_part_in_pieces(tmp_path: Path) -> None:
-    long = replace(VENN, text=f"{VENN.text} " + " ".join(f"In 19{n} she painted her brother's boat, the quay and {n} gulls on the roof." for n in range(20, 30)))
+    gulls = " ".join(f"In 19{n} she painted her brother's boat, the quay and {n} gulls on the roof." for n in range(20, 30))
+    long = replace(VENN, text=f"{VENN.text} {gulls}")
     file = films(tmp_path / "films" / "train.jsonl", IDS[:3], passages=[*BORN.passages, long])
     made = list_part(Part(str(file), "pool", False, pieces=True), lambda _: pair_model(), quiet)
     assert {one.group for one in made} == {"films pieces"}

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from passel.rerankers.selector.examples import ListExample, ReadCandidates
-from passel.rerankers.selector.features import FEATURES, VECTOR, ListInput
+from passel.rerankers.selector.features import FEATURES, VECTOR, ListInput, siblings_of
 from passel.rerankers.selector.imitation import ImitationConfig, imitate
 from passel.rerankers.selector.network import ListNetwork
 from passel.tools.pair import AnswerSpan, PairReading
@@ -49,6 +49,7 @@ def made_up() -> Callable[..., ListInput]:
             chance.normal(size=(n, FEATURES)).astype(np.float32),
             names,
             np.array(chance.integers(1, 60, n) if tokens is None else tokens, np.int64),
+            siblings_of([f"title {number}" for number in chance.integers(0, max(1, n // 2), n)]),
         )
 
     return make
@@ -88,7 +89,8 @@ def toy(example: Callable[..., ListExample]) -> Callable[..., list[ListExample]]
                 gold = chance.permutation(n)[: 1 + number % 2].tolist()
             for hop, place in enumerate(gold):
                 features[place, 1 + hop] += 2.0
-            given = ListInput(vectors, features, np.zeros((n, n), np.bool_), np.full(n, 50, np.int64))
+            nobody = np.zeros((n, n), np.bool_)
+            given = ListInput(vectors, features, nobody, np.full(n, 50, np.int64), nobody)
             answers = (f"stone {gold[-1]}",) if gold else ()
             group = "with" if gold else "without"
             made.append(example(given, gold, id=f"{seed}-{number}", ordered=ordered, answers=answers, group=group))
@@ -100,7 +102,7 @@ def toy(example: Callable[..., ListExample]) -> Callable[..., list[ListExample]]
 @pytest.fixture(scope="session")
 def half_learned(toy: Callable[..., list[ListExample]]) -> ListNetwork:
     """A policy that picks one piece of evidence where two are, and is not sure of it."""
-    begun, _ = imitate(toy(96, seed=1), toy(24, seed=2), ImitationConfig(epochs=1, lists=16, learning_rate=5e-4, seed=3))
+    begun, _ = imitate(toy(96, seed=1), toy(24, seed=2), ImitationConfig(epochs=2, lists=16, learning_rate=5e-4, seed=3))
     return begun
 
 

@@ -14,7 +14,7 @@ from passel.tools.pair import AnswerSpan, PairReading
 from passel.tools.passage import Passage
 
 RELEVANCE_NAMED, RELEVANCE_BARE, SPAN_NAMED, SPAN_BARE, DENSE, LEXICAL, LINKED, NAMING = range(8)
-SCORE, TOKENS, TITLE, IS_NAMED, BY_QUESTION, PLACE, BEHIND, LIKE_FIRST, SIZE = range(8, 17)
+SCORE, TOKENS, TITLE, IS_NAMED, BY_QUESTION, PLACE, BEHIND, LIKE_FIRST, SIZE, SIBLINGS, COMPARES = range(8, 19)
 
 
 def reading(direction: tuple[float, ...], relevance: float, yes: float = 0.0, *spans: float) -> PairReading:
@@ -64,6 +64,8 @@ def test_every_figure_by_hand(listed: ListInput) -> None:
         BEHIND: [-1, 0, -2.5],
         LIKE_FIRST: [float(np.dot(unit, wanted)) for unit in units],
         SIZE: [log1p(3) / 4] * 3,
+        SIBLINGS: [0, 0, 0],
+        COMPARES: [0, 0, 0],
     }
     assert len(expected) == FEATURES == listed.features.shape[1]
     for feature, values in expected.items():
@@ -97,11 +99,24 @@ def test_a_title_in_the_question(title: str, question: str, there: float) -> Non
     assert list_input(question, found, NAMED[:1], BARE[:1], [1]).features[0, TITLE] == there
 
 
+def test_passages_of_one_title_are_siblings() -> None:
+    titles = ["Sedge", "Arn", "Sedge", "", "", "Sedge"]
+    found = [Candidate(str(n), (), Passage(str(n), str(n), "text", title=title)) for n, title in enumerate(titles)]
+    listed = list_input("q", found, NAMED[:1] * 6, BARE[:1] * 6, [1] * 6)
+    assert np.argwhere(listed.siblings).tolist() == [[0, 2], [0, 5], [2, 0], [2, 5], [5, 0], [5, 2]]
+    assert listed.features[:, SIBLINGS].tolist() == pytest.approx([log1p(2), 0, log1p(2), 0, 0, log1p(2)])
+
+
+@pytest.mark.parametrize(("question", "compares"), [("Which film came out first, The Salt Mirror or Red Ferry?", 1), ("Who made Red Ferry?", 0)])
+def test_a_comparison_is_told(question: str, compares: float) -> None:
+    assert list_input(question, [HALL], NAMED[:1], BARE[:1], [1]).features[0, COMPARES] == compares
+
+
 def test_no_candidates() -> None:
     nothing = list_input("q", [], [], [], [])
     assert nothing.vectors.shape == (0, VECTOR)
     assert nothing.features.shape == (0, FEATURES)
-    assert nothing.names.shape == (0, 0)
+    assert nothing.names.shape == nothing.siblings.shape == (0, 0)
     assert nothing.tokens.shape == (0,)
     assert nothing.tokens.dtype == np.int64
 

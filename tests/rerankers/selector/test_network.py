@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from passel.rerankers.selector.policy import State, decode
 
 def permuted(one: ListInput, order: list[int]) -> ListInput:
     """Candidate order[i] of `one` stands at place i."""
-    return ListInput(one.vectors[order], one.features[order], one.names[np.ix_(order, order)], one.tokens[order])
+    both = np.ix_(order, order)
+    return ListInput(one.vectors[order], one.features[order], one.names[both], one.tokens[order], one.siblings[both])
 
 
 def logits_after(net: ListNetwork, encoded: Encoded, picked: list[int], budget: int) -> torch.Tensor:
@@ -51,10 +53,13 @@ def test_what_the_network_is_given_it_reads(network: Any, made_up: Any) -> None:
     features[4, 0] += 1
     vectors = one.vectors.copy()
     vectors[4] = 3 * vectors[0]
+    siblings = one.siblings.copy()
+    siblings[2, 4] = siblings[4, 2] = not siblings[2, 4]
     for other in (
-        ListInput(one.vectors, one.features, names, one.tokens),
-        ListInput(one.vectors, features, one.names, one.tokens),
-        ListInput(vectors, one.features, one.names, one.tokens),
+        replace(one, names=names),
+        replace(one, features=features),
+        replace(one, vectors=vectors),
+        replace(one, siblings=siblings),
     ):
         there = logits_after(net, net.encode(Lists.of([other])), [2], 10**6)
         assert float((there - here)[[0, 1, 3, 4, 5]].abs().max()) > 1e-4
@@ -63,22 +68,24 @@ def test_what_the_network_is_given_it_reads(network: Any, made_up: Any) -> None:
 
 def test_who_names_whom_has_a_direction(network: Any, made_up: Any) -> None:
     net, one = network(3), made_up(5, seed=3)
-    turned = ListInput(one.vectors, one.features, one.names.T.copy(), one.tokens)
+    turned = replace(one, names=one.names.T.copy())
     assert (one.names != one.names.T).any()
     here, there = (net.encode(Lists.of([each])).relevance for each in (one, turned))
     assert float((here - there).abs().max()) > 1e-4
 
 
-def test_what_a_pick_names_gets_the_bonus(network: Any, made_up: Any) -> None:
-    one = made_up(4, seed=1)
-    names = np.zeros((4, 4), np.bool_)
-    names[0, 2] = True
-    encoded = network(5).encode(Lists.of([ListInput(one.vectors, one.features, names, one.tokens)]))
+@pytest.mark.parametrize(("of", "parameter"), [("names", "named_by_chosen"), ("siblings", "beside_chosen")])
+def test_what_a_pick_names_or_has_beside_it_gets_the_bonus(network: Any, made_up: Any, of: str, parameter: str) -> None:
+    nobody = np.zeros((4, 4), np.bool_)
+    related = nobody.copy()
+    related[0, 2] = True
+    one = replace(made_up(4, seed=1), **{"names": nobody, "siblings": nobody, of: related})
+    encoded = network(5).encode(Lists.of([one]))
     net = network(5)
     with_bonus = logits_after(net, encoded, [0], 10**6)
-    bonus = float(net.named_by_chosen)
+    bonus = float(getattr(net, parameter))
     with torch.no_grad():
-        net.named_by_chosen.zero_()
+        getattr(net, parameter).zero_()
     without = logits_after(net, encoded, [0], 10**6)
     assert (with_bonus - without)[[1, 2, 3, 4]].tolist() == pytest.approx([0.0, bonus, 0.0, 0.0], abs=1e-5)
     assert abs(bonus) > 1e-3
@@ -87,8 +94,9 @@ def test_what_a_pick_names_gets_the_bonus(network: Any, made_up: Any) -> None:
 
 def test_without_biases_names_say_nothing(network: Any, made_up: Any) -> None:
     one = made_up(7, seed=2)
-    nobody = ListInput(one.vectors, one.features, np.zeros_like(one.names), one.tokens)
+    nobody = replace(one, names=np.zeros_like(one.names), siblings=np.zeros_like(one.siblings))
     assert one.names.any()
+    assert one.siblings.any()
     for biases in (False, True):
         net = network(2, biases=biases)
         here, there = net.encode(Lists.of([one])), net.encode(Lists.of([nobody]))
