@@ -46,9 +46,9 @@ def _question(question: Question, cut: Mapping[str, Sequence[str]]) -> Question:
         made += [replace(piece, gold=None if passage.gold is None else piece.text in wanted) for piece in pieces]
         sources[passage.source] = {piece.text: piece.source for piece in pieces}
     hops = tuple(
-        replace(hop, source=next((source for text, source in pieces.items() if contains_answer(text, [hop.answer])), next(iter(pieces.values()))))
+        replace(hop, source=next((source for text, source in own.items() if contains_answer(text, [hop.answer])), next(iter(own.values()))))
         for hop in question.hops
-        if (pieces := sources.get(hop.source))
+        if (own := sources.get(hop.source))
     )
     return replace(question, passages=distinct(made), hops=hops)
 

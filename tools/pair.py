@@ -36,6 +36,7 @@ SPANS = 6
 LONGEST_ANSWER = 30
 """Tokens."""
 _REMEMBERED = 4096
+"""Readings, of the pairs read last."""
 _BATCH_TOKENS = 8192
 
 
@@ -124,6 +125,7 @@ class PairModel:
     def __init__(self, network: PairNetwork, *, device: str | None = None, dtype: torch.dtype | None = None) -> None:
         self.device = device or best_device()
         self.dtype = dtype or fast_dtype(self.device)
+        self.remembers = _REMEMBERED
         self._network = network.to(self.device, self.dtype)
         self._known: OrderedDict[tuple[str, Reading], PairReading] = OrderedDict()
         self._lock = threading.Lock()
@@ -142,8 +144,8 @@ class PairModel:
         new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
         found.update(zip(new, self._read(new), strict=True))
         with self._lock:
-            self._known.update((pair, found[pair]) for pair in new[-_REMEMBERED:])
-            while len(self._known) > _REMEMBERED:
+            self._known.update((pair, found[pair]) for pair in new[-self.remembers :])
+            while len(self._known) > self.remembers:
                 self._known.popitem(last=False)
         return [found[pair] for pair in pairs]
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ...evals.result import Result
     from ...evals.run import Predict
     from ...evals.setup import Setup
+    from ...rerankers.cut_selector import CutSelector
+    from ...rerankers.selector.selector import LearnedSelector
+    from ..settings import Settings
 
 evaluate = typer.Typer(help="Measure: retrieval, selection, answers, reranking, abstention, robustness.", no_args_is_help=True)
 
@@ -37,6 +40,10 @@ JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", hel
 CompareOption = Annotated[
     str | None,
     typer.Option("--compare", metavar="A,B,…", help="Paired differences to fixed[:K], threshold[:P], gap, knee, tokens[:N], oracle, oracle_set."),
+]
+AgainstOption = Annotated[
+    list[Path] | None,
+    typer.Option("--against", metavar="DIR", help="Paired differences to other weights on the same candidates; may be repeated.", show_default=False),
 ]
 MixedOption = Annotated[
     Literal["all", "even"] | None,
@@ -58,6 +65,10 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 PredictionsFile = Annotated[Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="A line a question, as it comes; resumed from.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at, with every question.")]
 ResultsOption = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Keep a small copy for `passel eval report`.")]
+
+
+_ALL_PAIRS = 200_000
+"""Readings that are kept where several selectors look at the same candidates: about 600 MB."""
 
 
 class _Outputs:
@@ -108,6 +119,7 @@ def selection(
     mixed: MixedOption = None,
     corpus: CorpusOption = None,
     compare: CompareOption = None,
+    against: AgainstOption = None,
     drop_gold: DropOption = None,
     rate: RateOption = 1.0,
     limit: LimitOption = None,
@@ -123,10 +135,11 @@ def selection(
     """Which of the candidates are chosen, in what order, how many? Beside every cut rule.
 
     --mixed: of multi-hop files and a file of single-evidence questions one mixture is made, with questions whose evidence was dropped; compared with
-    the best single fixed k.
+    the best single fixed k. --against: a folder that `passel train` wrote; of a pair model without a list policy, its own order at its best fixed k.
     """
     from ...evals.experiments import selection as experiment
     from ...evals.variants import read_rules
+    from ...rerankers.cut_selector import CutSelector
     from ..settings import Settings
 
     rules = read_rules(compare or ("fixed" if mixed else None))
@@ -140,9 +153,19 @@ def selection(
     with _prepared("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as setup:
         selector = settings.selector(setup.encoder)
         with _kept(setup, outputs) as kept:
+            rivals = _rivals(against or (), selector, settings, setup)
             lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
-            result, others = experiment.summarize(setup, lines, rules)
-            _settle(kept, setup, lines, others)
+            others: dict[str, list[Line]] = {}
+            orders: list[Line] = []
+            for name, rival in rivals.items():
+                made = _predict(setup, experiment.predictor(setup, rival, limits.evidence_tokens), kept, jobs, variant=name)
+                if isinstance(rival, CutSelector):
+                    orders += made
+                    others |= experiment.at_best_fixed(setup, name, made)
+                else:
+                    others[name] = made
+            result, variants = experiment.summarize(setup, lines, rules, others)
+            _settle(kept, setup, lines, [*orders, *variants])
         _finish(result, setup.questions, lines, outputs, setup)
 
 
@@ -154,6 +177,7 @@ def qa(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     compare: CompareOption = None,
+    against: AgainstOption = None,
     drop_gold: DropOption = None,
     rate: RateOption = 1.0,
     limit: LimitOption = None,
@@ -169,6 +193,7 @@ def qa(
     """The whole agent: are the answers right, on which evidence, at what cost?"""
     from ...evals.experiments import qa as experiment
     from ...evals.variants import read_rules
+    from ...rerankers.selector.selector import LearnedSelector
 
     rules = read_rules(compare, runnable=True)
     asking = _Asking(model, base_url, budget)
@@ -177,8 +202,15 @@ def qa(
         selector = asking.settings.selector(setup.encoder)
         means = (asking.budget, asking.model, selector.pair)
         with _kept(setup, outputs) as kept:
+            rivals = _rivals(against or (), selector, asking.settings, setup)
+            if alone := next((name for name, rival in rivals.items() if not isinstance(rival, LearnedSelector)), None):
+                raise UsageError(f"{alone.partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
             others = {}
+            for name, rival in rivals.items():
+                assert isinstance(rival, LearnedSelector)
+                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, asking.budget, asking.model, rival.pair)  # type: ignore[misc]
+                others[name] = _predict(setup, of_rival, kept, jobs, variant=name)
             for name, other in experiment.variants(rules, setup, lines, selector):
                 kept.forget(experiment.cut_otherwise(name, other, setup))
                 others[name] = _predict(setup, experiment.predictor(setup, other, *means), kept, jobs, variant=name)
@@ -402,6 +434,30 @@ def _prepared(
                 made = prepare(data, setting="corpus" if folder else setting, corpus=folder, progress=tell, described=described, **options)
             setup = stack.enter_context(made)
         yield setup
+
+
+def _rivals(folders: Sequence[Path], selector: LearnedSelector, settings: Settings, setup: Setup) -> dict[str, LearnedSelector | CutSelector]:
+    """The selectors of other weights, by folder and digest. What is read for one need not be read again for the next."""
+    from functools import partial
+
+    from ...rerankers.cut_selector import CutSelector
+    from ...rerankers.default import digest, pair_model
+    from ...rerankers.pointwise import rank_pointwise
+    from ...rerankers.selector.selector import SELECTOR
+    from ...tools.pair import PAIR
+
+    found: dict[str, LearnedSelector | CutSelector] = {}
+    for folder in folders:
+        if (folder / SELECTOR).is_file():
+            rival: LearnedSelector | CutSelector = settings.model_copy(update={"weights": folder}).selector(setup.encoder)
+        elif (folder / PAIR).is_file():
+            rival = CutSelector(partial(rank_pointwise, pair_model(folder, settings.device)), setup.encoder.count_tokens)
+        else:
+            raise UsageError(f"{folder} holds neither {SELECTOR} nor {PAIR}", "Name a folder that passel train wrote.")
+        found[f"{folder.name}@{digest(folder)[:6]}"] = rival
+    if found:
+        selector.pair.remembers = _ALL_PAIRS
+    return found
 
 
 @contextlib.contextmanager

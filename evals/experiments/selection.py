@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...rerankers.selection import Selector
 from .. import baselines
@@ -48,8 +48,10 @@ def predictor(setup: Setup, selector: Selector, token_budget: int) -> Predict:
     return predict
 
 
-def summarize(setup: Setup, lines: Sequence[Line], compare: Sequence[baselines.Rule] = ()) -> tuple[Result, list[Line]]:
-    """The result, and the lines of the compared variants."""
+def summarize(
+    setup: Setup, lines: Sequence[Line], compare: Sequence[baselines.Rule] = (), against: Mapping[str, Sequence[Line]] | None = None
+) -> tuple[Result, list[Line]]:
+    """The result, and the lines of the compared variants. `against`: other selectors' lines on the same questions, by name."""
     result = Result("selection", setup.settings)
     result.counts = {
         "questions": len(lines),
@@ -61,10 +63,16 @@ def summarize(setup: Setup, lines: Sequence[Line], compare: Sequence[baselines.R
         **setup.dropping,
     }
     add_selection(result, setup.questions, lines)
-    others = variant_lines(compare, setup.questions, lines)
+    others = {**variant_lines(compare, setup.questions, lines), **(against or {})}
     if result.metrics:
         result.tables += compare_with(setup.questions, lines, others, support_values, "support_f1", COLUMNS)
     return result, [line for variant in others.values() for line in variant]
+
+
+def at_best_fixed(setup: Setup, name: str, lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """A ranker's own order, cut at the fixed k that is best on these questions, which favours it. `lines`: the ranker's, whatever they select."""
+    made = variant_lines((baselines.Rule("fixed"),), setup.questions, lines)["fixed"]
+    return {f"{name} fixed": [{**line, "variant": f"{name} fixed"} for line in made]}
 
 
 def add_selection(result: Result, questions: Sequence[Question], lines: Sequence[Line]) -> None:

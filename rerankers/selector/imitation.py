@@ -27,7 +27,7 @@ from .policy import MOST, Picks, State, made, step_log_probs
 
 @dataclass(frozen=True, slots=True)
 class ImitationConfig:
-    epochs: int = 14
+    epochs: int = 8
     lists: int = 48
     """Of a batch."""
     learning_rate: float = 5e-4

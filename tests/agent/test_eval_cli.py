@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from passel.agent.commands.eval import evaluate
 from passel.graphs.answer import Answer
+from passel.rerankers.default import WEIGHTS
+from passel.rerankers.selector.network import ListNetwork
+from passel.rerankers.selector.selector import SELECTOR, save_network
+from passel.tools.pair import PAIR, PairModel
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -122,6 +128,62 @@ def test_variants_are_written_beside_ours(passel: Any, invented: Any) -> None:
     assert len(lines) == 25
     assert passel("qa", invented.dev, "--limit", 3, "--setting", "distractor", "--compare", "fixed:2", "--predictions", "q.jsonl").code == 0
     assert [line["variant"] for line in lines_of(Path("q.jsonl"))] == ["selector"] * 3 + ["fixed:2"] * 3
+
+
+@pytest.fixture
+def rivals(tmp_path: Path) -> dict[str, Path]:
+    """Folders of weights: the bundled ones, a list policy that says something else, a pair model alone, nothing."""
+    made = {name: tmp_path / "runs" / name for name in ("same", "other", "ranker", "nothing")}
+    for folder in made.values():
+        folder.mkdir(parents=True)
+    shutil.copy(WEIGHTS / SELECTOR, made["same"])
+    torch.manual_seed(0)
+    save_network(ListNetwork(), made["other"] / SELECTOR)
+    shutil.copy(WEIGHTS / PAIR, made["ranker"])
+    return made
+
+
+def test_selection_against_other_weights(passel: Any, invented: Any, rivals: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    forward = PairModel._forward
+    monkeypatch.setattr(PairModel, "_forward", lambda self, batch: (read.append(len(batch)), forward(self, batch))[1])
+    options = ["--limit", 4, "--json", "r.json", "--predictions", "p.jsonl"]
+    assert passel("selection", invented.dev, *options).code == 0
+    alone = sum(read)
+    named = [option for name in ("same", "other", "ranker") for option in ("--against", rivals[name])]
+    options = ["--limit", 4, "--json", "r.json", "--predictions", "q.jsonl"]
+    read.clear()
+    assert passel("selection", invented.dev, *options, *named).code == 0
+    assert sum(read) <= alone  # each pair was read once for all
+    lines = lines_of(Path("q.jsonl"))
+    variants = list(dict.fromkeys(line["variant"] for line in lines))
+    assert [name.partition("@")[0] for name in variants] == ["selector", "ranker", "same", "other", "ranker"]
+    table = next(table for table in result(Path("r.json"))["tables"] if table["title"] == "Ours against each variant")
+    rows = {row["label"]: row["cells"] for row in table["rows"]}
+    same, other, ranker = (next(cells for label, cells in rows.items() if label.startswith(name)) for name in ("same@", "other@", "ranker@"))
+    assert {cell["value"] for cell in same[1:]} == {0.0}
+    assert other[1]["value"] != 0.0
+    ranked = [line for line in lines if line["variant"].endswith(" fixed")]
+    assert len({len(line["selected"]) for line in ranked}) == 1
+    assert ranker[0]["value"] > 0
+    assert passel("selection", invented.dev, *options, *named).code == 0  # nothing is asked again
+    assert lines_of(Path("q.jsonl")) == lines
+
+
+def test_qa_against_other_weights(passel: Any, invented: Any, rivals: dict[str, Path]) -> None:
+    done = passel("qa", invented.dev, "--limit", 2, "--setting", "distractor", "--against", rivals["same"], "--json", "r.json")
+    assert done.code == 0, done.err
+    table = next(table for table in result(Path("r.json"))["tables"] if table["title"] == "Ours against each variant")
+    (row,) = table["rows"]
+    assert {cell["value"] for cell in row["cells"][1:]} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "name", "said"),
+    [("selection", "nothing", "holds neither selector.safetensors nor pair.safetensors"), ("qa", "ranker", "ranker holds no list policy")],
+)
+def test_against_what_is_no_rival(passel: Any, invented: Any, rivals: dict[str, Path], experiment: str, name: str, said: str) -> None:
+    is_wrong_usage(passel(experiment, invented.dev, "--limit", 1, "--against", rivals[name]), said)
 
 
 def test_rerank(passel: Any, requests: tuple[Path, Path]) -> None:

@@ -287,9 +287,9 @@ def test_what_was_read_is_not_read_again(exact: Callable[[], PairModel], passes:
     assert sum(passes) == 5
 
 
-def test_what_it_remembers_is_bounded(exact: Callable[[], PairModel], passes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pair_module, "_REMEMBERED", 3)
+def test_what_it_remembers_is_bounded(exact: Callable[[], PairModel], passes: list[int]) -> None:
     model, short = exact(), [Reading("", f"stone {n}") for n in range(5)]
+    model.remembers = 3
     first = model.read("q", short)
     assert len(model._known) == 3
     assert all(one is other for one, other in zip(model.read("q", short[2:]), first[2:], strict=True))
