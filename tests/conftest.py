@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores; read when torch is first imported
+
 
 @cache
 def _fake(name: str) -> ModuleType:

@@ -85,7 +85,7 @@ def selector(
     ] = False,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
-    steps: Annotated[int, typer.Option("--steps", min=0, metavar="N", help="Of GRPO; 0 for imitation alone.")] = 240,
+    steps: Annotated[int, typer.Option("--steps", min=0, metavar="N", help="Of GRPO; 0 for imitation alone.")] = 120,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many lists, for a trial.")] = None,
     seed: SeedOption = 0,
 ) -> None:

@@ -26,7 +26,7 @@ from ...tools.reader import find_answer
 from . import rewards
 from .alarms import Watch, alarm
 from .examples import ListExample
-from .measure import EncodedBatch, select_all
+from .measure import EncodedBatch, encode_all, select_all, tune_stop
 from .network import ListNetwork, Lists
 from .policy import Picks, decode, made, step_log_probs, taken
 
@@ -36,14 +36,16 @@ Generate = Callable[[ListExample, tuple[int, ...]], str | None]
 
 @dataclass(frozen=True, slots=True)
 class GrpoConfig:
-    steps: int = 240
-    lists: int = 64
+    steps: int = 120
+    lists: int = 128
     """Of a step."""
     samples: int = 12
     """Of each list."""
     inner: int = 2
     """Updates on the same samples."""
     learning_rate: float = 1e-4
+    sharpness: float = 2.5
+    """Factor on the starting policy's logits: what is sampled is then near what is decoded, and is not rewarded for becoming so."""
     clip: float = 0.2
     kl: float = 0.02
     entropy: float = 0.0
@@ -130,17 +132,21 @@ def grpo(
     generate: Generate = extracted,
     progress: Progress | None = None,
 ) -> tuple[ListNetwork, list[dict[str, float]]]:
-    """The network that is best on `val` by full reward (the start included) and has not collapsed there, and the figures of every measurement."""
+    """The network that is best on `val` by full reward (the start included) and has not collapsed there, and the figures of every measurement.
+
+    Its STOP biases are tuned for each measurement: readings of train come from other pair models than those of `val`, and when to stop hangs on that.
+    """
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     random = Random(config.seed)
     earned = Rewards(config, generate)
     orders = own_orders(start, [*train, *val], config.budget)
-    reference = copy.deepcopy(start).eval()
-    network = copy.deepcopy(start).eval().requires_grad_()  # no dropout: old and new probabilities must differ by the update alone
+    first = rewarded(start, val, earned, orders, config)
+    reference, _ = tuned_on(sharpened(start, config.sharpness), val, earned, orders, config)
+    network = copy.deepcopy(reference).requires_grad_()  # no dropout: old and new probabilities must differ by the update alone
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    first = rewarded(network, val, earned, orders, config)
-    best, best_figures, curve = copy.deepcopy(network), first, [{"step": 0.0, **first}]
+    best, best_figures, curve = start, first, [{"step": 0.0, **first}]
+    safe = reference  # the weights to go back to
     watch: Watch | None = None
     at_start = Watch(first["val length"], 0.0)
     for step in range(1, config.steps + 1):
@@ -148,7 +154,7 @@ def grpo(
         figures = _step(network, reference, optimizer, batch, earned, orders, config, generator)
         watch = watch or Watch.begin(figures)
         if told := alarm(watch, figures):
-            network.load_state_dict(best.state_dict())
+            network.load_state_dict(safe.state_dict())
             for group in optimizer.param_groups:
                 group["lr"] /= 2
             optimizer.state.clear()
@@ -157,13 +163,14 @@ def grpo(
                 progress(step, config.steps, {"alarm": 1.0, told: 1.0})
             continue
         if step % config.every == 0 or step == config.steps:
-            measured = rewarded(network, val, earned, orders, config)
+            tuned, _ = tuned_on(network, val, earned, orders, config)
+            measured = rewarded(tuned, val, earned, orders, config)
             curve.append({"step": float(step), **figures, **measured})
             if measured["val reward"] > best_figures["val reward"] and not _collapsed(at_start, measured):
-                best, best_figures = copy.deepcopy(network), measured
+                best, best_figures, safe = tuned, measured, tuned
             if progress:
                 progress(step, config.steps, curve[-1])
-    return best.eval(), curve
+    return copy.deepcopy(best).eval(), curve
 
 
 def _step(
@@ -287,6 +294,20 @@ def rewarded(
         "val tokens": fmean(int(one.read.input.tokens[picked].sum()) for one, picked in zip(val, chosen, strict=True)),
         **{f"val {name}": fmean(values) for name, values in terms.items()},
     }
+
+
+def sharpened(network: ListNetwork, factor: float) -> ListNetwork:
+    made = copy.deepcopy(network).eval()
+    made.sharpness.mul_(factor)
+    return made
+
+
+def tuned_on(
+    network: ListNetwork, val: Sequence[ListExample], earned: Rewards, orders: Orders, config: GrpoConfig
+) -> tuple[ListNetwork, dict[str, float]]:
+    """A copy with the STOP biases that earn most on `val`, and how far they were moved."""
+    encoded = list(encode_all(network, val))
+    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config, encoded)["val reward"])
 
 
 def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:

@@ -80,12 +80,9 @@ def best_fixed_k(examples: Sequence[ListExample], orders: Sequence[Sequence[int]
 
 
 def tune_stop(network: ListNetwork, score: Callable[[ListNetwork], float]) -> tuple[ListNetwork, dict[str, float]]:
-    """The network with the two STOP biases that `score` (on `val`) likes best, first that of stopping at all, then that of choosing nothing.
-
-    Also how far each was moved. Ties stay nearest to where they were.
-    """
+    """The network with the two STOP biases that `score` (on `val`) likes best, and how far each was moved. Ties stay nearest to where they were."""
     moved: dict[str, float] = {}
-    for name in ("stop_bias", "empty_bias"):
+    for name in ("empty_bias", "stop_bias"):
         found = {shift: score(shifted(network, name, shift)) for shift in sorted(_SHIFTS, key=abs)}
         moved[name] = max(found, key=lambda shift: found[shift])
         network = shifted(network, name, moved[name])

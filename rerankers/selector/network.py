@@ -101,8 +101,10 @@ class ListNetwork(nn.Module):
         self.trust = nn.Parameter(torch.ones(1))
         self.named_by_chosen = nn.Parameter(torch.zeros(1))
         self.beside_chosen = nn.Parameter(torch.zeros(1))  # of one document with it
-        self.stop_bias = nn.Parameter(torch.zeros(1))
         self.empty_bias = nn.Parameter(torch.zeros(1))  # of STOP while nothing is chosen
+        self.stop_bias = nn.Parameter(torch.zeros(1))  # and afterwards
+        self.sharpness: Tensor
+        self.register_buffer("sharpness", torch.ones(1))  # of the choice: the inverse of a temperature
 
     def encode(self, lists: Lists) -> Encoded:
         count = len(lists.there)
@@ -134,8 +136,8 @@ class ListNetwork(nn.Module):
         logits = torch.einsum("lw,lnw->ln", query, encoded.keys) * WIDTH**-0.5
         named = (torch.einsum("li,lij->lj", chosen, encoded.names) > 0).float() * self.named_by_chosen
         beside = (torch.einsum("li,lij->lj", chosen, encoded.siblings) > 0).float() * self.beside_chosen
-        stop = self.stop_bias + self.empty_bias * (picked == 0)
-        logits = logits + torch.cat([encoded.own + named + beside, stop], 1)
+        stop = torch.where(picked == 0, self.empty_bias, self.stop_bias)
+        logits = (logits + torch.cat([encoded.own + named + beside, stop], 1)) * self.sharpness
         masked: Tensor = logits.masked_fill(~F.pad(open_, (0, 1), value=True), -torch.inf)
         return masked
 

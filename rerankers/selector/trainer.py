@@ -17,9 +17,9 @@ from ...tools.errors import UsageError
 from . import rewards
 from .cut_start import best_rule, imitating
 from .examples import ListExample
-from .grpo import Generate, GrpoConfig, Rewards, extracted, grpo, own_orders, rewarded
+from .grpo import Generate, GrpoConfig, Rewards, extracted, grpo, own_orders, rewarded, tuned_on
 from .imitation import ImitationConfig, imitate
-from .measure import best_fixed_k, encode_all, measure, select_all, tune_stop
+from .measure import best_fixed_k, measure, select_all
 from .network import ListNetwork
 from .selector import SELECTOR, load_network, save_network
 
@@ -80,8 +80,8 @@ def train_selector(
         fixed_k, _ = best_fixed_k(to_measure, select_all(network, val, budget=reinforced.budget, go_on=True))
         reinforced = replace(reinforced, fixed_k=fixed_k)
         if not config.answers_only:
-            network, shift = _tuned(network, val, reinforced, generate)
-            chosen["imitation stop"] = shift
+            orders = own_orders(network, val, reinforced.budget)
+            network, chosen["imitation stop"] = tuned_on(network, val, Rewards(reinforced, generate), orders, reinforced)
         save_network(network, folder / "imitation.safetensors")
         chosen |= {"fixed k": fixed_k, "imitation": _figures(network, val, reinforced, generate)}
         _write(folder / "choices.json", chosen)
@@ -91,7 +91,6 @@ def train_selector(
         if reinforced.steps:
             network, curve = grpo(network, train, val, reinforced, generate=generate, progress=lambda done, total, _: tell("GRPO", done, total))
             _write_curve(folder / "grpo.csv", curve)
-            network, chosen["grpo stop"] = _tuned(network, val, reinforced, generate)
         save_network(network, folder / SELECTOR)
         chosen["grpo"] = _figures(network, val, reinforced, generate)
         _write(folder / "choices.json", chosen)
@@ -112,12 +111,6 @@ def _digest(train: Sequence[ListExample], val: Sequence[ListExample], start: Lis
     for weight in start.state_dict().values() if start else ():
         digest.update(weight.numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def _tuned(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> tuple[ListNetwork, dict[str, float]]:
-    """With the STOP biases that earn most on `val`."""
-    earned, orders, encoded = Rewards(config, generate), own_orders(network, val, config.budget), list(encode_all(network, val))
-    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config, encoded)["val reward"])
 
 
 def _figures(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> dict[str, float]:

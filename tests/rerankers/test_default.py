@@ -37,6 +37,7 @@ def stopping(folder: Path, shift: float) -> Path:
     network = load_network(WEIGHTS / SELECTOR)
     with torch.no_grad():
         network.stop_bias.add_(shift)
+        network.empty_bias.add_(shift)
     folder.mkdir()
     save_network(network, folder / SELECTOR)
     return folder

@@ -30,7 +30,7 @@ def network() -> Callable[..., ListNetwork]:
         with torch.no_grad():
             for name, weight in made.named_parameters():
                 weight.add_(torch.randn_like(weight) * (0.5 if weight.numel() < 100 else 0.03))
-                if name == "stop_bias":
+                if name in ("stop_bias", "empty_bias"):
                     weight.add_(stop)
         return made.requires_grad_(False).eval()
 

@@ -120,12 +120,12 @@ def test_both_biases_are_moved_to_where_the_score_is_best(network: Any) -> None:
     assert (float(net.stop_bias), float(net.empty_bias)) == (stop, empty)
 
 
-def test_whether_to_choose_nothing_is_tuned_after_when_to_stop(network: Any) -> None:
+def test_when_to_stop_is_tuned_after_whether_to_choose_nothing(network: Any) -> None:
     """What is best for the second hangs on what the first was moved to."""
     net = network(1)
     stop, empty = float(net.stop_bias), float(net.empty_bias)
-    _, moved = tune_stop(net, lambda one: float(one.stop_bias) - stop - abs(float(one.stop_bias) - stop - 1 + float(one.empty_bias) - empty))
-    assert moved["empty_bias"] == 1 - moved["stop_bias"]
+    _, moved = tune_stop(net, lambda one: float(one.empty_bias) - empty - abs(float(one.empty_bias) - empty - 1 + float(one.stop_bias) - stop))
+    assert moved["stop_bias"] == 1 - moved["empty_bias"]
 
 
 @pytest.mark.parametrize(("least", "greatest", "shift"), [(-3.0, 3.0, 0.0), (0.3, 3.0, 0.5), (-3.0, -1.2, -1.5)])

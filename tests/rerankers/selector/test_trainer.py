@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from passel.rerankers.selector import grpo as grpo_module
 from passel.rerankers.selector import rewards
 from passel.rerankers.selector import trainer as trainer_module
 from passel.rerankers.selector.examples import ListExample
@@ -91,19 +92,23 @@ def test_what_it_writes_and_returns(train: Train, toy: Any, tmp_path: Path) -> N
     assert chosen["grpo"]["val reward"] >= chosen["imitation"]["val reward"]
 
 
-def test_stop_is_tuned_on_val_after_each_stage(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores: list[tuple[float, float]] = []
-    tune_stop = trainer_module.tune_stop
+def test_stop_is_tuned_on_val_after_imitation_and_at_every_measurement(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores: list[tuple[dict[str, float], float]] = []
+    tune_stop = grpo_module.tune_stop
 
-    def watched(network: ListNetwork, score: Any) -> tuple[ListNetwork, float]:
+    def watched(network: ListNetwork, score: Any) -> tuple[ListNetwork, dict[str, float]]:
         moved, shift = tune_stop(network, score)
         scores.append((shift, score(moved)))
         return moved, shift
 
-    monkeypatch.setattr(trainer_module, "tune_stop", watched)
+    monkeypatch.setattr(grpo_module, "tune_stop", watched)
     chosen = train()
-    assert [chosen["imitation stop"], chosen["grpo stop"]] == [shift for shift, _ in scores]
-    assert [chosen[stage]["val reward"] for stage in ("imitation", "grpo")] == pytest.approx([score for _, score in scores])
+    (shift, after_imitation), _, *measured = scores  # the second: of the sharpened start
+    assert chosen["imitation stop"] == shift
+    assert chosen["imitation"]["val reward"] == pytest.approx(after_imitation)
+    curve = [float(row["val reward"]) for row in rows(tmp_path / "out" / "grpo.csv")]
+    assert curve == pytest.approx([after_imitation, *(score for _, score in measured)])
+    assert chosen["grpo"]["val reward"] == pytest.approx(max(curve))
 
 
 def test_no_steps_is_imitation_alone(train: Train, trained: list[str], tmp_path: Path) -> None:
@@ -129,7 +134,7 @@ def test_a_trained_network_is_gone_on_from(train: Train, half_learned: ListNetwo
     before = {name: weight.clone() for name, weight in half_learned.state_dict().items()}
     train(slow, start=half_learned)
     found = load_network(tmp_path / "out" / SELECTOR).state_dict()
-    assert all(torch.allclose(found[name], before[name], atol=1e-5) for name in before if name != "stop_bias")
+    assert all(torch.allclose(found[name], before[name], atol=1e-5) for name in before if name not in ("stop_bias", "empty_bias"))
     assert all(torch.equal(weight, before[name]) for name, weight in half_learned.state_dict().items())
 
 
