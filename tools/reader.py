@@ -131,7 +131,7 @@ def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found |
 
 
 def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[list[int]]:
-    """For each option where its attribute may stand: in passages that a passage titled after it names, else in that passage itself.
+    """For each option where its attribute may stand: in the passage titled after it, and in those that this one names.
 
     Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one: of a passage that is
     titled after an option, for that one.
@@ -144,7 +144,7 @@ def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen:
     groups = []
     for places in own:
         led = [place for place in chosen if passages[place].namer in places and not any(place in others for others in own)]
-        groups.append(led or places)
+        groups.append([*places, *led])
     return groups
 
 

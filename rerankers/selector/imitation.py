@@ -57,7 +57,8 @@ def imitate(
     network = copy.deepcopy(start).requires_grad_(True) if start else ListNetwork(biases=config.biases)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     steps = config.epochs * math.ceil(len(train) / config.lists)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 1, pct_start=0.1)
+    rise = min(0.9, max(0.1, 2 / (steps + 1)))  # at least a whole step, or torch divides by zero
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 1, pct_start=rise)
     best, best_score, curve = copy.deepcopy(network), -math.inf, []
     for epoch in range(config.epochs):
         network.train()

@@ -37,7 +37,9 @@ class SelectorConfig:
     def seeded(self) -> tuple[ImitationConfig, GrpoConfig]:
         grpo_config = replace(self.grpo, seed=self.seed)
         if self.answers_only:
-            grpo_config = replace(grpo_config, answers_only=True, reward=rewards.ANSWERS_ONLY)
+            # a policy that imitates a rule is sure of every choice: flattened, or no two samples differ
+            rate = 2 * grpo_config.learning_rate
+            grpo_config = replace(grpo_config, answers_only=True, reward=rewards.ANSWERS_ONLY, sharpness=0.4, learning_rate=rate)
         return replace(self.imitation, seed=self.seed), grpo_config
 
 

@@ -67,6 +67,13 @@ def test_the_best_epoch_is_returned_of_equals_the_last(toy: Any, monkeypatch: py
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3, 9, 10, 19])
+def test_a_training_of_few_steps(toy: Any, epochs: int) -> None:
+    network, curve = imitate(toy(6, seed=1), toy(6, seed=2), ImitationConfig(epochs=epochs, lists=48))
+    assert len(curve) == epochs
+    assert all(bool(torch.isfinite(weight).all()) for weight in network.parameters())
+
+
 def test_the_same_seed_gives_the_same_network(toy: Any) -> None:
     def train(seed: int) -> list[dict[str, float]]:
         return imitate(toy(20, seed=1), toy(6, seed=2), replace(QUICK, epochs=2, seed=seed))[1]
