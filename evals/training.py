@@ -236,7 +236,7 @@ def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, c
 def balanced(examples: Sequence[ListExample]) -> list[ListExample]:
     """With weights: every group (data set and setting) counts as much as any other, whatever its size.
 
-    Groups with dropped evidence count a twentieth, and so about a twentieth of all weight says "nothing here helps"; those of single-evidence questions
+    Groups with dropped evidence count a twentieth, and so about a twentieth of all weight says "nothing here helps"; those of single evidence
     half. Questions with three or more gold passages count fourfold within their group: MuSiQue's train is 89% two-gold, its dev 62%.
     """
     own = [_MANY_GOLD if one.gold_in_all >= 3 else 1.0 for one in examples]
