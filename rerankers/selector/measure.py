@@ -38,7 +38,6 @@ def select_all(
     examples: Sequence[ListExample],
     *,
     budget: int,
-    bias: float = 0.0,
     go_on: bool = False,
     encoded_all: Sequence[EncodedBatch] | None = None,
 ) -> list[list[int]]:
@@ -46,7 +45,7 @@ def select_all(
     network.eval()
     chosen: dict[int, list[int]] = {}
     for rows, encoded in encode_all(network, examples) if encoded_all is None else encoded_all:
-        picks = decode(network, encoded, torch.full((len(rows),), budget), bias=bias, go_on=go_on)
+        picks = decode(network, encoded, torch.full((len(rows),), budget), go_on=go_on)
         chosen.update(zip(rows, picks.tolist(), strict=True))
     return [chosen[i] for i in range(len(examples))]
 
@@ -58,9 +57,9 @@ def support_f1(example: ListExample, chosen: Sequence[int]) -> float:
     return rewards.evidence(chosen, example.gold, example.gold_in_all)
 
 
-def measure(network: ListNetwork, examples: Sequence[ListExample], *, budget: int, bias: float = 0.0) -> dict[str, float]:
+def measure(network: ListNetwork, examples: Sequence[ListExample], *, budget: int) -> dict[str, float]:
     """Support F1 of each group, and the mean of all examples by their weights as "score"."""
-    return summarize(examples, select_all(network, examples, budget=budget, bias=bias))
+    return summarize(examples, select_all(network, examples, budget=budget))
 
 
 def summarize(examples: Sequence[ListExample], selections: Sequence[Sequence[int]]) -> dict[str, float]:

@@ -64,16 +64,16 @@ class State:
         self.last = self.last.index_put((rows,), places)
 
 
-def step_log_probs(network: ListNetwork, encoded: Encoded, picks: Picks, budgets: Tensor, *, bias: float = 0.0) -> Tensor:
+def step_log_probs(network: ListNetwork, encoded: Encoded, picks: Picks, budgets: Tensor) -> Tensor:
     """log P of every choice at every step of the given lists: [lists, MOST + 1, n + 1], STOP last; steps after STOP are all 0.
 
-    Differentiable. `bias` is added to STOP's logit. What is impossible has -inf.
+    Differentiable. What is impossible has -inf.
     """
     state = State(encoded, budgets)
     steps = int(picks.counts.max()) + 1 if len(picks.counts) else 1
     out = []
     for step in range(steps):
-        logits = _biased(network.logits(encoded, state.chosen, state.last, state.open), bias)
+        logits = network.logits(encoded, state.chosen, state.last, state.open)
         alive = (picks.counts >= step)[:, None]
         out.append(torch.where(alive, F.log_softmax(logits, 1), torch.zeros(())))
         if step < MOST:
@@ -81,9 +81,9 @@ def step_log_probs(network: ListNetwork, encoded: Encoded, picks: Picks, budgets
     return torch.stack(out, 1)
 
 
-def log_prob(network: ListNetwork, encoded: Encoded, picks: Picks, budgets: Tensor, *, bias: float = 0.0) -> Tensor:
+def log_prob(network: ListNetwork, encoded: Encoded, picks: Picks, budgets: Tensor) -> Tensor:
     """log P of each list as a whole, STOP included: [lists]."""
-    steps = step_log_probs(network, encoded, picks, budgets, bias=bias)
+    steps = step_log_probs(network, encoded, picks, budgets)
     return taken(steps, picks).sum(1)
 
 
@@ -108,7 +108,6 @@ def decode(
     encoded: Encoded,
     budgets: Tensor,
     *,
-    bias: float = 0.0,
     sample: bool = False,
     generator: torch.Generator | None = None,
     go_on: bool = False,
@@ -120,7 +119,7 @@ def decode(
     counts = torch.zeros(count, dtype=torch.long)
     alive = torch.ones(count, dtype=torch.bool)
     for step in range(MOST):
-        logits = _biased(network.logits(encoded, state.chosen, state.last, state.open), bias)
+        logits = network.logits(encoded, state.chosen, state.last, state.open)
         if go_on:
             logits[:, -1] = torch.where(torch.isfinite(logits[:, :-1]).any(1), -torch.inf, 0.0)
         choice = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1) if sample else likeliest(logits)
@@ -146,14 +145,14 @@ def likeliest(logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def beam(network: ListNetwork, encoded: Encoded, budget: int, *, width: int = 4, bias: float = 0.0) -> list[int]:
+def beam(network: ListNetwork, encoded: Encoded, budget: int, *, width: int = 4) -> list[int]:
     """The likeliest list as a whole that a beam of `width` finds; for one list (`encoded` of one)."""
     beams: list[tuple[float, list[int]]] = [(0.0, [])]
     ended: list[tuple[float, list[int]]] = []
     for step in range(MOST + 1):
         rows = torch.zeros(len(beams), dtype=torch.long)
         picks = Picks.of([places for _, places in beams])
-        steps = step_log_probs(network, encoded[rows], picks, torch.full((len(beams),), budget), bias=bias)[:, step]
+        steps = step_log_probs(network, encoded[rows], picks, torch.full((len(beams),), budget))[:, step]
         stop = steps.shape[1] - 1
         grown: list[tuple[float, list[int]]] = []
         for (score, places), choices in zip(beams, steps, strict=True):
@@ -164,7 +163,3 @@ def beam(network: ListNetwork, encoded: Encoded, budget: int, *, width: int = 4,
         if not beams or beams[0][0] <= max(score for score, _ in ended):  # more picks only lose
             break
     return max(ended, key=lambda one: one[0])[1]
-
-
-def _biased(logits: Tensor, bias: float) -> Tensor:
-    return torch.cat([logits[:, :-1], logits[:, -1:] + bias], 1) if bias else logits

@@ -58,14 +58,14 @@ def test_selections_come_in_the_order_of_the_examples_whatever_their_length(
     network: Any, example: Any, made_up: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measure_module, "BATCH", 2)
-    net = network(1).train()
+    net = network(1, stop=-1.0).train()
     examples = [example(made_up(n, seed=n), id=str(n)) for n in (7, 0, 15, 3, 11)]
-    found = select_all(net, examples, budget=100, bias=-1.0)
+    found = select_all(net, examples, budget=100)
     further = select_all(net, examples, budget=100, go_on=True)
     net.eval()
     for one, chosen, order in zip(examples, found, further, strict=True):
         encoded = net.encode(Lists.of([one.read.input]))
-        assert decode(net, encoded, torch.tensor([100]), bias=-1.0).tolist() == [chosen]
+        assert decode(net, encoded, torch.tensor([100])).tolist() == [chosen]
         assert decode(net, encoded, torch.tensor([100]), go_on=True).tolist() == [order]
         assert order[: len(chosen)] == chosen[: len(order)]
         assert sum(one.read.input.tokens[order]) <= 100
@@ -74,12 +74,13 @@ def test_selections_come_in_the_order_of_the_examples_whatever_their_length(
 
 
 def test_a_bias_on_stop_shortens(network: Any, example: Any, made_up: Any) -> None:
-    net, examples = network(1), [example(made_up(8, seed=seed), [1], group="g") for seed in range(6)]
-    lengths = [sum(map(len, select_all(net, examples, budget=10**6, bias=bias))) for bias in (-30.0, 0.0, 30.0)]
+    examples = [example(made_up(8, seed=seed), [1], group="g") for seed in range(6)]
+    never, some, ever = (network(1, stop=stop) for stop in (-30.0, 0.0, 30.0))
+    lengths = [sum(map(len, select_all(net, examples, budget=10**6))) for net in (never, some, ever)]
     assert lengths[0] == 48
     assert lengths[0] >= lengths[1] >= lengths[2] == 0
-    assert measure(net, examples, budget=10**6, bias=30.0) == {"score": 0.0, "g": 0.0}
-    assert measure(net, examples, budget=10**6, bias=-30.0)["score"] == pytest.approx(2 / 9)
+    assert measure(ever, examples, budget=10**6) == {"score": 0.0, "g": 0.0}
+    assert measure(never, examples, budget=10**6)["score"] == pytest.approx(2 / 9)
 
 
 # Tuning of STOP
@@ -93,12 +94,6 @@ def test_shifted_is_a_copy_in_which_one_bias_alone_is_moved(network: Any, bias: 
     for name, weight in moved.state_dict().items():
         assert torch.equal(weight, before[name] - 0.75 if name == bias else before[name]), name
     assert all(torch.equal(weight, before[name]) for name, weight in net.state_dict().items())
-
-
-def test_to_shift_stop_is_the_same_as_a_bias_on_it(network: Any, example: Any, made_up: Any) -> None:
-    net, examples = network(1), [example(made_up(8, seed=seed)) for seed in range(6)]
-    for shift in (-2.0, 0.5, 2.0):
-        assert select_all(shifted(net, "stop_bias", shift), examples, budget=10**6) == select_all(net, examples, budget=10**6, bias=shift)
 
 
 def test_the_bias_of_choosing_nothing_changes_whether_and_not_how_many(network: Any, example: Any, made_up: Any) -> None:

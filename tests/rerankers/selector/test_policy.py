@@ -25,7 +25,7 @@ def encode(network: ListNetwork, *inputs: ListInput) -> Encoded:
 
 
 def by_hand(
-    network: ListNetwork, encoded: Encoded, places: Sequence[int], budget: int, *, bias: float = 0.0, most: int = MOST
+    network: ListNetwork, encoded: Encoded, places: Sequence[int], budget: int, *, most: int = MOST
 ) -> tuple[float, list[float]]:
     """log P of a list, one choice after the other from bare logits; and the probabilities of what could have followed it, STOP last."""
     n = encoded.there.shape[1]
@@ -37,7 +37,6 @@ def by_hand(
         chosen = torch.tensor([[float(place in before) for place in range(n)]]).view(1, n)
         open_ = torch.tensor([[place not in before and tokens[place] <= left for place in range(n)]], dtype=torch.bool).view(1, n)
         logits = network.logits(encoded, chosen, torch.tensor([before[-1] if before else -1]), open_)[0].tolist()
-        logits[-1] += bias
         powers = [math.exp(logit) for logit in logits]
         probabilities = [power / sum(powers) for power in powers]
         if step == most:
@@ -47,9 +46,9 @@ def by_hand(
     return total, probabilities
 
 
-def all_probabilities(network: ListNetwork, encoded: Encoded, lists: list[list[int]], budget: int, bias: float = 0.0) -> dict[tuple[int, ...], float]:
+def all_probabilities(network: ListNetwork, encoded: Encoded, lists: list[list[int]], budget: int) -> dict[tuple[int, ...], float]:
     rows = torch.zeros(len(lists), dtype=torch.long)
-    values = log_prob(network, encoded[rows], Picks.of(lists), torch.full((len(lists),), budget), bias=bias)
+    values = log_prob(network, encoded[rows], Picks.of(lists), torch.full((len(lists),), budget))
     return {tuple(one): math.exp(value) for one, value in zip(lists, values.tolist(), strict=True)}
 
 
@@ -57,9 +56,9 @@ def all_probabilities(network: ListNetwork, encoded: Encoded, lists: list[list[i
 @pytest.mark.parametrize("budget", [PLENTY, 25, 0])
 @pytest.mark.parametrize("bias", [0.0, 1.5, -3.0])
 def test_all_lists_together_have_probability_one(network: Any, made_up: Any, ordered_subsets: Any, n: int, budget: int, bias: float) -> None:
-    net = network(n)
+    net = network(n, stop=bias)
     encoded = encode(net, made_up(n, seed=n, tokens=[10, 20, 5, 30][:n]))
-    found = all_probabilities(net, encoded, ordered_subsets(n), budget, bias)
+    found = all_probabilities(net, encoded, ordered_subsets(n), budget)
     assert sum(found.values()) == pytest.approx(1.0, abs=1e-5)
     tokens = [10, 20, 5, 30]
     for places, probability in found.items():
@@ -77,49 +76,49 @@ def test_a_list_of_the_most_picks_pays_for_no_stop(network: Any, made_up: Any, o
 
 
 def test_twelve_of_fourteen(network: Any, made_up: Any) -> None:
-    net = network(1)
+    net = network(1, stop=-40.0)
     encoded = encode(net, made_up(14, seed=1))
     budgets = torch.tensor([PLENTY])
-    picks = decode(net, encoded, budgets, bias=-40.0, sample=True, generator=torch.Generator().manual_seed(0))
+    picks = decode(net, encoded, budgets, sample=True, generator=torch.Generator().manual_seed(0))
     (places,) = picks.tolist()
     assert len(places) == len(set(places)) == MOST
-    steps = step_log_probs(net, encoded, picks, budgets, bias=-40.0)
+    steps = step_log_probs(net, encoded, picks, budgets)
     assert steps.shape == (1, MOST + 1, 15)
-    value = float(log_prob(net, encoded, picks, budgets, bias=-40.0))
-    assert value == pytest.approx(by_hand(net, encoded, places, PLENTY, bias=-40.0)[0], abs=1e-4)
+    value = float(log_prob(net, encoded, picks, budgets))
+    assert value == pytest.approx(by_hand(net, encoded, places, PLENTY)[0], abs=1e-4)
     assert value > -40  # STOP would have cost more
-    shorter = float(log_prob(net, encoded, Picks.of([places[:-1]]), budgets, bias=-40.0))
+    shorter = float(log_prob(net, encoded, Picks.of([places[:-1]]), budgets))
     assert shorter < -25  # here it does: two other candidates were left
-    assert decode(net, encoded, budgets, bias=-40.0, go_on=True).counts.tolist() == [MOST]
-    assert len(beam(net, encoded, PLENTY, width=2, bias=-40.0)) == MOST
+    assert decode(net, encoded, budgets, go_on=True).counts.tolist() == [MOST]
+    assert len(beam(net, encoded, PLENTY, width=2)) == MOST
 
 
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(0, 9), seed=st.integers(0, 50), budget=st.integers(0, 250), bias=st.sampled_from([0.0, -2.0, 1.0]))
 def test_the_probability_of_a_list_is_the_product_of_its_choices(network: Any, made_up: Any, n: int, seed: int, budget: int, bias: float) -> None:
-    net = network(seed)
+    net = network(seed, stop=bias)
     encoded = encode(net, made_up(n, seed))
     budgets = torch.tensor([budget])
-    picks = decode(net, encoded, budgets, bias=bias, sample=True, generator=torch.Generator().manual_seed(seed))
+    picks = decode(net, encoded, budgets, sample=True, generator=torch.Generator().manual_seed(seed))
     (places,) = picks.tolist()
     assert len(set(places)) == len(places)
     assert sum(encoded.tokens[0, places].tolist()) <= budget
-    expected, last = by_hand(net, encoded, places, budget, bias=bias)
-    assert float(log_prob(net, encoded, picks, budgets, bias=bias)) == pytest.approx(expected, abs=1e-4)
-    steps = step_log_probs(net, encoded, picks, budgets, bias=bias)
+    expected, last = by_hand(net, encoded, places, budget)
+    assert float(log_prob(net, encoded, picks, budgets)) == pytest.approx(expected, abs=1e-4)
+    steps = step_log_probs(net, encoded, picks, budgets)
     assert steps[0, len(places)].exp().tolist() == pytest.approx(last, abs=1e-5)
     assert steps[0].exp().sum(1).tolist() == pytest.approx([1.0] * (len(places) + 1), abs=1e-5)
 
 
 @pytest.mark.parametrize(("budget", "bias"), [(PLENTY, 0.0), (30, -0.5)])
 def test_lists_are_sampled_as_often_as_they_are_likely(network: Any, made_up: Any, ordered_subsets: Any, budget: int, bias: float) -> None:
-    net = network(4)
+    net = network(4, stop=bias)
     encoded = encode(net, made_up(3, seed=2, tokens=[10, 20, 15]))
     count = 6000
-    expected = all_probabilities(net, encoded, ordered_subsets(3), budget, bias)
+    expected = all_probabilities(net, encoded, ordered_subsets(3), budget)
     rows = torch.zeros(count, dtype=torch.long)
     generator = torch.Generator().manual_seed(1)
-    picks = decode(net, encoded[rows], torch.full((count,), budget), bias=bias, sample=True, generator=generator)
+    picks = decode(net, encoded[rows], torch.full((count,), budget), sample=True, generator=generator)
     seen = Counter(tuple(places) for places in picks.tolist())
     assert all(expected[places] > 0 for places in seen)
     cells = [places for places, probability in expected.items() if probability * count >= 5]
@@ -144,16 +143,16 @@ def test_sampling_is_the_generator_s_alone(network: Any, made_up: Any) -> None:
 def test_greedy_takes_the_likeliest_choice_each_time_and_going_on_continues_it(
     network: Any, made_up: Any, n: int, seed: int, budget: int, bias: float
 ) -> None:
-    net = network(seed)
+    net = network(seed, stop=bias)
     encoded = encode(net, made_up(n, seed))
     budgets = torch.tensor([budget])
-    (places,) = decode(net, encoded, budgets, bias=bias).tolist()
+    (places,) = decode(net, encoded, budgets).tolist()
     for step, place in enumerate([*places, n]):
         if step < MOST:
-            _, choices = by_hand(net, encoded, places[:step], budget, bias=bias)
+            _, choices = by_hand(net, encoded, places[:step], budget)
             stop = choices[n] >= sum(choices[:n])  # else going on is likelier, and of the candidates the likeliest is picked
             assert place == n if stop else choices[place] == max(choices[:n])
-    (further,) = decode(net, encoded, budgets, bias=bias, go_on=True).tolist()
+    (further,) = decode(net, encoded, budgets, go_on=True).tolist()
     assert further[: len(places)] == places
     assert len(set(further)) == len(further)
     left = budget - sum(encoded.tokens[0, further].tolist())
@@ -163,11 +162,11 @@ def test_greedy_takes_the_likeliest_choice_each_time_and_going_on_continues_it(
 
 
 def test_going_on_passes_stop_and_takes_the_best_of_the_candidates(network: Any, made_up: Any) -> None:
-    net = network(2)
+    net = network(2, stop=40.0)
     encoded = encode(net, made_up(5, seed=9))
     budgets = torch.tensor([PLENTY])
-    assert decode(net, encoded, budgets, bias=40.0).tolist() == [[]]
-    (further,) = decode(net, encoded, budgets, bias=40.0, go_on=True).tolist()
+    assert decode(net, encoded, budgets).tolist() == [[]]
+    (further,) = decode(net, encoded, budgets, go_on=True).tolist()
     assert sorted(further) == list(range(5))
     for step, place in enumerate(further):
         _, choices = by_hand(net, encoded, further[:step], PLENTY)
@@ -177,10 +176,10 @@ def test_going_on_passes_stop_and_takes_the_best_of_the_candidates(network: Any,
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize(("budget", "bias"), [(PLENTY, 0.0), (45, 0.0), (PLENTY, -3.0)])
 def test_a_wide_beam_finds_the_likeliest_list(network: Any, made_up: Any, ordered_subsets: Any, seed: int, budget: int, bias: float) -> None:
-    net = network(seed)
+    net = network(seed, stop=bias)
     encoded = encode(net, made_up(4, seed, tokens=[10, 20, 15, 30]))
-    found = all_probabilities(net, encoded, ordered_subsets(4), budget, bias)
-    assert tuple(beam(net, encoded, budget, width=100, bias=bias)) == max(found, key=lambda places: found[places])
+    found = all_probabilities(net, encoded, ordered_subsets(4), budget)
+    assert tuple(beam(net, encoded, budget, width=100)) == max(found, key=lambda places: found[places])
 
 
 def test_a_beam_of_one_is_at_least_as_likely_as_stopping_at_once(network: Any, made_up: Any) -> None:
