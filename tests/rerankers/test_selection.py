@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from passel.rerankers import cuts
 from passel.rerankers.cut_selector import CutSelector
-from passel.rerankers.fused import rank_fused
 from passel.rerankers.ranking import Ranking
 from passel.rerankers.selection import Selection
 from passel.tools.candidate import Candidate, Hit
@@ -26,13 +27,17 @@ lists = st.lists(st.tuples(st.lists(hits, min_size=1, max_size=4), st.text(max_s
 )
 
 
+def by_score(question: str, candidates: Sequence[Candidate]) -> Ranking:
+    return Ranking.by_score(candidates, [candidate.score for candidate in candidates])
+
+
 def words(texts: list[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
 @given(lists, st.integers(0, 30), st.integers(1, 20))
 def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Candidate], budget: int, k: int) -> None:
-    selection = CutSelector(rank_fused, words, cuts.fixed(k)).select("q", found, token_budget=budget)
+    selection = CutSelector(by_score, words, cuts.fixed(k)).select("q", found, token_budget=budget)
     assert sorted(selection.ranked) == sorted(c.passage_id for c in found)
     assert selection.ids == selection.ranked[: len(selection.ids)]
     assert len(selection.ids) <= k
@@ -42,16 +47,11 @@ def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Ca
 
 
 @given(lists)
-def test_a_ranking_is_a_permutation_that_does_not_depend_on_input_order(found: list[Candidate]) -> None:
-    ranking = rank_fused("q", found)
+def test_a_ranking_by_score_is_a_permutation_and_keeps_equals_in_order(found: list[Candidate]) -> None:
+    ranking = by_score("q", found)
     assert sorted(c.passage_id for c in ranking.candidates) == sorted(c.passage_id for c in found)
-    assert ranking == rank_fused("q", found[::-1])
-
-
-def test_found_by_more_channels_at_better_ranks_is_ranked_higher() -> None:
-    both = candidate(1, [Hit("dense", "q", 0, 0.8), Hit("lexical", "q", 0, 9.0)])
-    one = candidate(2, [Hit("dense", "q", 5, 0.4)])
-    assert [c.passage_id for c in rank_fused("q", [one, both]).candidates] == ["p1", "p2"]
+    placed = [(-score, found.index(candidate)) for candidate, score in zip(ranking.candidates, ranking.scores, strict=True)]
+    assert placed == sorted(placed)
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -62,4 +62,4 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="once"):
         Ranking((candidate(1, []), candidate(1, [])), (1.0, 0.5))
     with pytest.raises(ValueError, match="with their passages"):
-        CutSelector(rank_fused, words).select("q", [Candidate("a", (Hit("dense", "q", 0, 1.0),))], token_budget=9)
+        CutSelector(by_score, words).select("q", [Candidate("a", (Hit("dense", "q", 0, 1.0),))], token_budget=9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from passel.evals.run import predict_all
 from passel.evals.setup import Setup, prepare
 from passel.rerankers.cut_selector import CutSelector
 from passel.rerankers.cuts import fixed
-from passel.rerankers.fused import rank_fused
+from passel.rerankers.ranking import Ranking
 from passel.tools.budget import Budget
+from passel.tools.candidate import Candidate
 from passel.tools.errors import UsageError
 
 ROWS = (
@@ -46,9 +47,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def first_stage(question: str, candidates: Sequence[Candidate]) -> Ranking:
+    return Ranking.by_score(candidates, [candidate.score for candidate in candidates])
+
+
 def measured(file: Path, names: tuple[str, ...], *, seed: int = 0, jobs: int = 1, keep: int = 2) -> tuple[Planted, dict[str, list[dict]], Result]:
     with prepare([str(file)], setting="distractor", seed=seed) as clean, plant(clean, [str(file)], names) as planted:
-        selector = CutSelector(rank_fused, clean.encoder.count_tokens, fixed(keep))
+        selector = CutSelector(first_stage, clean.encoder.count_tokens, fixed(keep))
         with Predictions(None, digest_of(planted.setup.settings)) as kept:
             made = {
                 name: predict_all(
