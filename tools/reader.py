@@ -17,10 +17,8 @@ from .pair import AnswerSpan
 
 RELEVANCE = 0.5
 """Weight of a passage's log-odds of being evidence, where they are below 0, beside its span's."""
-EVIDENCE = 6.0
-"""Weight of that, whatever its sign, in `certainty`,"""
-NO_ANSWER = 8.0
-"""and the least certainty of an answer where a passage may hold none; both chosen on SQuAD 2's `val`."""
+NO_ANSWER = 7.5
+"""Least score of an answer, where a passage may hold none; chosen on SQuAD 2's `val`."""
 _VALUES = 4
 """Spans of one option that are tried as what a comparison compares."""
 
@@ -66,12 +64,6 @@ def find_answer(question: str, passages: Sequence[ReadPassage], chosen: Collecti
         return None
     score, place, span = max(spans, key=lambda each: each[0])
     return Found(passages[place].text[span.start : span.end], score, (place,), ((span.start, span.end),))
-
-
-def certainty(found: Found, passages: Sequence[ReadPassage], chosen: Collection[int]) -> float:
-    """How sure it is that there is an answer at all: of spans alone a reader knows less than of spans and evidence."""
-    relevance = min(max(way.relevance for way in ways(passages, place, chosen)) for place in found.places)
-    return found.score + EVIDENCE * relevance
 
 
 def ways(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -> Iterator[ReadAs]:

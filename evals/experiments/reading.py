@@ -13,7 +13,7 @@ from math import exp
 
 from ...rerankers.selector.examples import read_passages
 from ...tools.pair import PairModel
-from ...tools.reader import NO_ANSWER, certainty, find_answer
+from ...tools.reader import NO_ANSWER, find_answer
 from ..breakdown import breakdowns
 from ..first_stage import candidates
 from ..labels import said_values
@@ -25,9 +25,9 @@ from ..run import Predict
 from ..setup import Setup
 
 COLUMNS = {"f1": "F1", "em": "EM", "none": "says none"}
-_NOTHING = -1000.0
+_NOTHING = -100.0
 """The score where no word was found."""
-_THRESHOLDS = [float(n) for n in range(-40, 41)]
+_THRESHOLDS = [n / 2 for n in range(-24, 25)]
 
 
 def predictor(setup: Setup, reader: PairModel) -> Predict:
@@ -35,11 +35,11 @@ def predictor(setup: Setup, reader: PairModel) -> Predict:
         given = candidates(setup.corpus(question), question, "distractor")
         began = time.perf_counter()
         passages = read_passages(reader, question.question, given)
-        found = find_answer(question.question, passages, every := range(len(passages)))
+        found = find_answer(question.question, passages, range(len(passages)))
         latency_ms = (time.perf_counter() - began) * 1000
         tokens = setup.encoder.count_tokens([passage.text for passage in passages])
         line = ranked_line(question, given, [_chance(one.named.relevance) for one in passages], tokens, latency_ms=latency_ms)
-        score = certainty(found, passages, every) if found else _NOTHING
+        score = found.score if found else _NOTHING
         return {**line, "outcome": "answered", "answer": found.text if found else "", "confidence": _chance(score), "score": score}
 
     return predict
@@ -67,8 +67,8 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     result.headline |= result.metrics
     points = tuple((at, sum(_right(question, line, at)[0] for question, line in pairs) / len(pairs)) for at in _THRESHOLDS)
     best = max(points, key=lambda point: point[1])
-    result.curves.append(Curve("F1 on all questions by the least certainty of an answer", "threshold", "F1", (Series("ours", points, ours=True),)))
-    result.notes.append(f"Answers below a certainty of {NO_ANSWER:g} count as none; on these questions {best[0]:g} would be best ({best[1]:.3f}).")
+    result.curves.append(Curve("F1 on all questions by the least score of an answer", "threshold", "F1", (Series("ours", points, ours=True),)))
+    result.notes.append(f"Answers below a score of {NO_ANSWER:g} count as none; on these questions {best[0]:g} would be best ({best[1]:.3f}).")
     values = [
         {"f1": fit, "em": exact, "none": float(line["outcome"] != "failed" and _score(line) < NO_ANSWER)}
         for (_, line), (fit, exact) in zip(pairs, overall, strict=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passel.tools.pair import SPANS, AnswerSpan
-from passel.tools.reader import EVIDENCE, RELEVANCE, Found, ReadAs, ReadPassage, certainty, find_answer, ways
+from passel.tools.reader import RELEVANCE, Found, ReadAs, ReadPassage, find_answer, ways
 
 
 def read(text: str, *answers: tuple[str, float], relevance: float = 1.0, yes: float = 0.0) -> ReadAs:
@@ -43,17 +43,6 @@ WHO = "Who designed the Harbour Hall?"
 
 
 # The best span
-
-
-def test_an_answer_is_surer_where_its_passage_is_evidence() -> None:
-    for relevance in (3.0, -3.0):
-        hall = replace(HALL, bare=replace(HALL.bare, relevance=relevance))
-        found = find_answer(WHO, [GEESE, hall], [1])
-        assert found is not None
-        assert certainty(found, [GEESE, hall], [1]) == pytest.approx(found.score + EVIDENCE * relevance)
-    compared = find_answer(FIRST, FILMS, [0, 1])
-    assert compared is not None
-    assert certainty(compared, FILMS, [0, 1]) == pytest.approx(compared.score + EVIDENCE * 2.0)  # of the two films' relevance the lower
 
 
 def test_the_best_span_of_the_chosen_passages() -> None:
