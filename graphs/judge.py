@@ -53,7 +53,8 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         why = "the evidence does not speak of what the question names"
         return Verdict(kind="look", why=why, queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
     if not read.passages:
-        why = selection["stop_reason"] if selection else "no candidates"
-        return Verdict(kind="abstain", why=f"nothing was selected: {why}", missing=evidence.missing)
+        reason = selection["stop_reason"] if selection else "no candidates"
+        why = "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
+        return Verdict(kind="abstain", why=why, missing=evidence.missing)
     why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
     return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)
