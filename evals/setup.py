@@ -52,7 +52,7 @@ class Setup:
     @property
     def dropping(self) -> dict[str, int]:
         """Counts that belong to a run with dropped gold, and to no other."""
-        return {"left out": self.left_out, "without labels to drop": self.unlabelled} if "drop_gold" in self.settings else {}
+        return {"left out": self.left_out, "without labels to drop": self.unlabelled} if {"drop_gold", "mixed"} & self.settings.keys() else {}
 
     def corpus(self, question: Question) -> Corpus:
         return self.corpora[question.dataset]

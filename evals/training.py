@@ -149,7 +149,7 @@ class Part:
 
 
 def list_example(question: Question, corpus: Corpus, part: Part, model: PairModel) -> ListExample | None:
-    """One list as the policy meets it at answering: the same search, the same readings. None where neither evidence nor answer is known."""
+    """One list as `eval selection` makes it, which is what the first search of an answer finds. None where neither evidence nor answer is known."""
     known = gold_keys(question)
     if known is None and not question.answers:
         return None

@@ -73,4 +73,6 @@ class Recut:
         tokens = self.count_tokens([texts[id] for id in whole.ranked])
         keep, reason = cuts.all_of(cuts.fixed(self.k), cuts.token_budget(token_budget))(whole.scores, tokens)
         ids = whole.ranked[:keep]
-        return Selection(ids, whole.scores[:keep], reason, sum(tokens[:keep]), ranked=whole.ranked, scores=whole.scores, fallback=whole.fallback)
+        own = dict(zip(whole.ids, whole.relevance, strict=True))  # what the scores, which only fall, were made of
+        relevance = tuple(own.get(id, score) for id, score in zip(ids, whole.scores, strict=False))
+        return Selection(ids, relevance, reason, sum(tokens[:keep]), ranked=whole.ranked, scores=whole.scores, fallback=whole.fallback)

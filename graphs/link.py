@@ -15,8 +15,8 @@ from .context import RagContext, with_passages
 from .events import Linked
 from .state import RagState, RagUpdate
 
-_SECOND_FROM = 10
-"""So many of the likeliest passages name more, and so many more are added."""
+_SECOND = 10
+"""Passages that the second step adds."""
 
 
 def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -28,14 +28,13 @@ def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         return {}
     first = link_named(corpus, question, found, filters=filters)
     both = fuse([found, first])
-    second = link_named(corpus, question, _likeliest(runtime.context, question, both), n=_SECOND_FROM, filters=filters)
+    second = link_named(corpus, question, _likeliest_first(runtime.context, question, both), n=_SECOND, filters=filters)
     known = {candidate.passage_id for candidate in found}
     new = [c.passage for c in fuse([first, second]) if c.passage_id not in known and c.passage is not None]
     runtime.stream_writer(Linked(names=list(dict.fromkeys(passage.title or passage.source for passage in new))))
     return {"candidates": [candidate.to_state() for candidate in (*first, *second)]}
 
 
-def _likeliest(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
+def _likeliest_first(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
     read = read_passages(context.reader, question, candidates)
-    order = sorted(range(len(read)), key=lambda place: -read[place].named.relevance)
-    return [candidates[place] for place in order[:_SECOND_FROM]]
+    return [candidates[place] for place in sorted(range(len(read)), key=lambda place: -read[place].named.relevance)]

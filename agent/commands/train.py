@@ -116,6 +116,8 @@ def selector(
         lists: list[ListExample] = []
         for part in parts_of(data, folder, drop=not answers_only):
             lists += _once(out, part, made_from[part.data], partial(list_part, part, models, tell, corpus=folder))
+        if answers_only:
+            lists = [one.unlabelled() for one in lists]
         examples = balanced(_spread(lists, limit))
         imitation, start = ImitationConfig(), None
         if corpus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...tools.candidate import Candidate
 from ...tools.pair import PairModel, PairReading
@@ -34,6 +34,15 @@ class ListExample:
     weight: float = 1.0
     group: str = ""
     """Data set and setting, for figures apart."""
+
+    @property
+    def answerable(self) -> bool:
+        """Whether something here helps, as far as that is known: evidence, or an answer where no passage is labelled."""
+        return bool(self.gold) or (not self.gold_in_all and bool(self.answers))
+
+    def unlabelled(self) -> ListExample:
+        """As one knows it who knows the answer alone."""
+        return replace(self, gold=(), gold_in_all=0, ordered=False)
 
 
 def read_candidates(model: PairModel, question: str, candidates: Sequence[Candidate], tokens: Sequence[int]) -> ReadCandidates:

@@ -244,7 +244,7 @@ def _figures(
     picks: Picks, scored: Sequence[tuple[float, dict[str, float]]], rows: Tensor, batch: Sequence[ListExample], varied: Tensor
 ) -> dict[str, float]:
     counts = picks.counts.float()
-    with_gold = torch.tensor([bool(batch[row].gold) for row in rows.tolist()])
+    answerable = torch.tensor([batch[row].answerable for row in rows.tolist()])
     terms: dict[str, list[float]] = {}
     for _, of_one in scored:
         for name, value in of_one.items():
@@ -252,7 +252,7 @@ def _figures(
     return {
         "reward": fmean(value for value, _ in scored),
         "length": float(counts.mean()),
-        "empty": float((counts[with_gold] == 0).float().mean()) if with_gold.any() else 0.0,
+        "empty": float((counts[answerable] == 0).float().mean()) if answerable.any() else 0.0,
         "varied": float(varied.float().mean()),
         **{f"term {name}": fmean(values) for name, values in terms.items()},
     }
@@ -290,15 +290,16 @@ def rewarded(
     return {
         "val reward": math.fsum(one.weight * earned.total(terms_of) for one, (_, terms_of) in zip(val, scored, strict=True)) / weight,
         "val length": fmean(len(one) for one in chosen),
-        "val nothing": fmean(with_gold) if (with_gold := [float(not picked) for one, picked in zip(val, chosen, strict=True) if one.gold]) else 0.0,
+        "val nothing": fmean(nothing) if (nothing := [float(not picked) for one, picked in zip(val, chosen, strict=True) if one.answerable]) else 0.0,
         "val tokens": fmean(int(one.read.input.tokens[picked].sum()) for one, picked in zip(val, chosen, strict=True)),
         **{f"val {name}": fmean(values) for name, values in terms.items()},
     }
 
 
 def sharpened(network: ListNetwork, factor: float) -> ListNetwork:
+    """A copy whose logits are `factor` times what its layers say."""
     made = copy.deepcopy(network).eval()
-    made.sharpness.mul_(factor)
+    made.sharpness.fill_(factor)
     return made
 
 

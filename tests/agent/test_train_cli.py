@@ -217,7 +217,7 @@ def test_from_answers_alone(passel: Any, rows: list[Row], corpus: Path, read: li
         file, options = write(tmp_path / "films" / "train.jsonl", [without_labels(row) for row in rows]), []
     done = passel("selector", file, "--out", "out", "--steps", 1, "--answers-only", *options)
     assert done.code == 0, done.err
-    assert read == (["corpus"] if where == "corpus" else ["distractor", "pool"])
+    assert read == (["corpus"] if where == "corpus" else ["distractor", "pool", "pieces"])
     chosen = choices(tmp_path / "out")
     assert chosen["config"]["answers_only"] is True
     assert chosen["cut rule"]["answer F1"] > 0
@@ -269,7 +269,7 @@ def test_a_chat_model_that_does_not_answer_ends_the_training(
 
 def test_a_limit_takes_its_share_of_every_part(passel: Any, films: Path, tmp_path: Path) -> None:
     """A trial must not be of the first file's first questions, of which none is of val."""
-    done = passel("selector", films, "--out", "out", "--steps", 0, "--limit", 20)
+    done = passel("selector", films, "--out", "out", "--steps", 0, "--limit", 30)
     assert done.code == 0, done.err
     assert {f"films {part}" for part in PARTS} >= {name for name in choices(tmp_path / "out")["grpo"] if name.startswith("films ")} != set()
     other = passel("selector", films, "--out", "whole", "--steps", 0)

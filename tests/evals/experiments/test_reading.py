@@ -18,7 +18,7 @@ from passel.evals.run import predict_all
 from passel.evals.setup import Setup, prepare
 from passel.rerankers.default import pair_model
 from passel.tools.answers import exact_match, f1
-from passel.tools.reader import NO_ANSWER
+from passel.tools.reader import NO_ANSWER as AT
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -65,8 +65,8 @@ def summarized(setup: Setup, questions: Sequence[Question], lines: Sequence[Line
 def test_answers_are_found_and_silence_is_kept(run: tuple[Setup, list[Line]]) -> None:
     _, lines = run
     assert [each["answer"] for each in lines[:3]] == ["1799", "Lambert Crode", "Mirel Ostane"]
-    assert all(each["score"] > NO_ANSWER for each in lines[:3])
-    assert all(each["score"] < NO_ANSWER for each in lines[3:])
+    assert all(each["score"] > AT for each in lines[:3])
+    assert all(each["score"] < AT for each in lines[3:])
     assert all(each["answer"] for each in lines)  # something is always said; whether it counts, its score says
 
 
@@ -105,7 +105,7 @@ def test_the_figures_of_the_run_by_hand(run: tuple[Setup, list[Line]]) -> None:
     assert result.metrics["F1, answerable"].value == pytest.approx(sum(fit for fit, _ in always) / 3)
     assert result.metrics["EM, answerable"].value == pytest.approx(sum(em for _, em in always) / 3)
     assert result.metrics["F1"].value == pytest.approx((sum(fit for fit, _ in always) + 2) / 5)
-    assert result.settings["threshold"] == NO_ANSWER
+    assert result.settings["threshold"] == AT
     assert result.experiment == "reading"
 
 
@@ -120,7 +120,7 @@ QUESTIONS = (
 
 
 def test_an_answer_below_the_threshold_counts_as_none(run: tuple[Setup, list[Line]]) -> None:
-    said = [("salt mill of old", 3.0), ("noon", -1.0), ("granite", 2.0), ("granite", -2.0), ("granite", 9.0)]
+    said = [("salt mill of old", AT + 3.0), ("noon", AT - 1.0), ("granite", AT + 2.0), ("granite", AT - 2.0), ("granite", AT + 9.0)]
     result = summarized(run[0], QUESTIONS, [line(question, *one) for question, one in zip(QUESTIONS, said, strict=True)])
     partly = f1("salt mill of old", ["the salt mill"]).f1
     assert 0 < partly < 1
@@ -133,14 +133,14 @@ def test_an_answer_below_the_threshold_counts_as_none(run: tuple[Setup, list[Lin
     }
     points = dict(result.curves[0].series[0].points)
     assert points[-12.0] == pytest.approx((partly + 1) / 4)  # everything is answered
-    assert points[-1.5] == pytest.approx((partly + 1 + 0 + 1) / 4)
+    assert points[AT - 1.5] == pytest.approx((partly + 1 + 0 + 1) / 4)
     assert points[12.0] == pytest.approx(2 / 4)  # nothing is
-    assert max(points.values()) == points[-1.5]
-    assert "-1.5 would be best" in result.notes[0]
+    assert max(points.values()) == points[AT - 1.5]
+    assert f"{AT - 1.5:g} would be best" in result.notes[0]
 
 
 def test_by_data_set_and_by_whether_the_evidence_is_there(run: tuple[Setup, list[Line]]) -> None:
-    said = [("the salt mill", 3.0), ("noon", -1.0), ("granite", 2.0), ("granite", -2.0), ("granite", 9.0)]
+    said = [("the salt mill", AT + 3.0), ("noon", AT - 1.0), ("granite", AT + 2.0), ("granite", AT - 2.0), ("granite", AT + 9.0)]
     questions = [replace(question, dataset=name) for question, name in zip(QUESTIONS, ("x", "y", "x", "y", "x"), strict=True)]
     result = summarized(run[0], questions, [line(question, *one) for question, one in zip(questions, said, strict=True)])
     tables = {table.title: {row.label: row.cells for row in table.rows} for table in result.tables}
