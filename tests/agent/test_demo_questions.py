@@ -50,7 +50,7 @@ def test_short_answers(asked: Asked) -> None:
     """The aim is an F1 of 0.60 (issue 4, in work): what is said is now an answer, no longer the sentences around it."""
     said = [(answer, question["answers"]) for question, answer in asked if question["answers"]]
     scores = [f1(bare(answer.answer), answers).f1 if answer.outcome == "answered" else 0.0 for answer, answers in said]
-    assert sum(scores) >= 0.25 * len(scores)
+    assert sum(scores) >= 0.4 * len(scores)
     assert all(len(bare(answer.answer).split()) <= 30 for answer, _ in said if answer.outcome == "answered")
 
 
@@ -58,8 +58,8 @@ def test_abstentions(asked: Asked) -> None:
     """The aim is 8 of the 10; names that nobody knows are noticed, facts that nobody states are not yet (README, "Limits")."""
     abstained = {question["id"] for question, answer in asked if answer.outcome == "abstained"}
     unanswerable = {question["id"] for question, _ in asked if not question["answers"]}
-    assert len(abstained & unanswerable) >= 3
-    assert len(abstained - unanswerable) <= 16
+    assert len(abstained & unanswerable) >= 5
+    assert len(abstained - unanswerable) <= 8
 
 
 def test_every_citation_opens_at_its_place(asked: Asked, isles: Agent) -> None:
