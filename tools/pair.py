@@ -97,7 +97,9 @@ class PairNetwork(nn.Module):
         """Everything but the word embeddings, in fp16: 22 MB."""
         from safetensors.torch import save_file
 
-        save_file({name: weight.detach().half().contiguous() for name, weight in self.state_dict().items() if name != _WORDS}, file)
+        part = file.with_suffix(".part")  # a kill must not leave half a file
+        save_file({name: weight.detach().half().contiguous() for name, weight in self.state_dict().items() if name != _WORDS}, part)
+        part.replace(file)
 
     @classmethod
     def load(cls, file: Path) -> PairNetwork:

@@ -69,6 +69,7 @@ def train_reader(
     folder.mkdir(parents=True, exist_ok=True)
     run = _Run(examples, folder, config, device)
     run.resume()
+    run.checkpoint()  # one is there until all is done: without it the first epoch's network would be taken for the finished one
     total = config.epochs * len(examples)
     while run.epoch < config.epochs:
         for lists in run.batches():

@@ -75,7 +75,9 @@ def save_network(network: ListNetwork, file: Path) -> None:
     """In fp32: 2 MB."""
     from safetensors.torch import save_file
 
-    save_file({name: weight.detach().contiguous() for name, weight in network.state_dict().items()}, file)
+    part = file.with_suffix(".part")  # a kill must not leave half a file
+    save_file({name: weight.detach().contiguous() for name, weight in network.state_dict().items()}, part)
+    part.replace(file)
 
 
 def load_network(file: Path) -> ListNetwork:

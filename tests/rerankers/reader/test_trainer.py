@@ -19,7 +19,7 @@ from passel.rerankers.reader.losses import losses
 from passel.rerankers.reader.trainer import ReaderConfig, train_reader
 from passel.rerankers.reader.validation import validate
 from passel.tools.errors import PasselError
-from passel.tools.pair import PairModel, PairNetwork
+from passel.tools.pair import PAIR, PairModel, PairNetwork
 
 pytestmark = pytest.mark.usefixtures("one_layer")
 
@@ -165,6 +165,25 @@ def test_a_killed_run_goes_on_where_it_was(
         assert sorted([*before, *trained_on]) == sorted(whole)
         assert not (folder / "checkpoint.pt").exists()
         assert PairNetwork.load(file)
+
+
+def test_a_run_killed_when_its_first_epoch_was_saved_is_not_taken_for_finished(
+    tmp_path: Path, hall: Callable[..., ReadingExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = PairNetwork.save
+
+    def killed(network: PairNetwork, file: Path) -> None:
+        save(network, file)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(PairNetwork, "save", killed)
+        train_reader([hall(0), hall(1)], tmp_path, QUICK, device="cpu")
+    assert (tmp_path / PAIR).is_file()
+    assert (tmp_path / "checkpoint.pt").is_file()  # by which `passel train reader` knows
+    train_reader([hall(0), hall(1)], tmp_path, QUICK, device="cpu")
+    assert not (tmp_path / "checkpoint.pt").exists()
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_resumed_run_keeps_an_earlier_best(tmp_path: Path, hall: Callable[..., ReadingExample]) -> None:
