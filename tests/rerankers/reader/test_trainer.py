@@ -176,9 +176,10 @@ def test_a_run_killed_when_its_first_epoch_was_saved_is_not_taken_for_finished(
         save(network, file)
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(PairNetwork, "save", killed)
-        train_reader([hall(0), hall(1)], tmp_path, QUICK, device="cpu")
+        with pytest.raises(Killed):
+            train_reader([hall(0), hall(1)], tmp_path, QUICK, device="cpu")
     assert (tmp_path / PAIR).is_file()
     assert (tmp_path / "checkpoint.pt").is_file()  # by which `passel train reader` knows
     train_reader([hall(0), hall(1)], tmp_path, QUICK, device="cpu")
