@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from ..rerankers.selector.examples import read_passages
-from ..tools.candidate import Candidate, fuse
+from ..rerankers.pointwise import rank_pointwise
+from ..tools.candidate import fuse
 from ..tools.search import link as link_named
 from .context import RagContext, with_passages
 from .events import Linked
@@ -28,13 +28,9 @@ def link(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         return {}
     first = link_named(corpus, question, found, filters=filters)
     both = fuse([found, first])
-    second = link_named(corpus, question, _likeliest_first(runtime.context, question, both), n=_SECOND, filters=filters)
+    likeliest = rank_pointwise(runtime.context.reader, question, both).candidates
+    second = link_named(corpus, question, likeliest, n=_SECOND, filters=filters)
     known = {candidate.passage_id for candidate in found}
     new = [c.passage for c in fuse([first, second]) if c.passage_id not in known and c.passage is not None]
     runtime.stream_writer(Linked(names=list(dict.fromkeys(passage.title or passage.source for passage in new))))
     return {"candidates": [candidate.to_state() for candidate in (*first, *second)]}
-
-
-def _likeliest_first(context: RagContext, question: str, candidates: list[Candidate]) -> list[Candidate]:
-    read = read_passages(context.reader, question, candidates)
-    return [candidates[place] for place in sorted(range(len(read)), key=lambda place: -read[place].named.relevance)]

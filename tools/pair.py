@@ -192,6 +192,8 @@ def best_spans(logits: NDArray[np.float32], window: Window) -> Iterator[AnswerSp
     width = min(LONGEST_ANSWER, len(of_text))
     ends = np.lib.stride_tricks.sliding_window_view(np.pad(of_text[:, 1], (0, width - 1), constant_values=-np.inf), width)
     scores = of_text[:, :1] + ends  # [start, length of the span less one]
+    starts = np.arange(len(of_text))[:, None]
+    lasts = starts + np.arange(width)
     for _ in range(SPANS):
         start, more = divmod(int(scores.argmax()), width)
         if not np.isfinite(scores[start, more]):
@@ -203,9 +205,7 @@ def best_spans(logits: NDArray[np.float32], window: Window) -> Iterator[AnswerSp
             first -= 1
         while last + 1 < len(scores) and window.offsets[last + 1][0] < end:
             last += 1
-        scores[first : last + 1] = -np.inf
-        for before in range(max(0, first - width + 1), first):
-            scores[before, first - before :] = -np.inf
+        scores[(starts <= last) & (lasts >= first)] = -np.inf
 
 
 def _pooled(of_windows: Sequence[PairReading]) -> PairReading:

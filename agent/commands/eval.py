@@ -203,12 +203,12 @@ def qa(
         means = (asking.budget, asking.model, selector.pair)
         with _kept(setup, outputs) as kept:
             rivals = _rivals(against or (), selector, asking.settings, setup)
-            if alone := next((name for name, rival in rivals.items() if not isinstance(rival, LearnedSelector)), None):
-                raise UsageError(f"{alone.partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
+            learned = {name: rival for name, rival in rivals.items() if isinstance(rival, LearnedSelector)}
+            if alone := sorted(rivals.keys() - learned.keys()):
+                raise UsageError(f"{alone[0].partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
             others = {}
-            for name, rival in rivals.items():
-                assert isinstance(rival, LearnedSelector)
+            for name, rival in learned.items():
                 of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, asking.budget, asking.model, rival.pair)  # type: ignore[misc]
                 others[name] = _predict(setup, of_rival, kept, jobs, variant=name)
             for name, other in experiment.variants(rules, setup, lines, selector):

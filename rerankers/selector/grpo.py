@@ -142,7 +142,7 @@ def grpo(
     earned = Rewards(config, generate)
     orders = own_orders(start, [*train, *val], config.budget)
     first = rewarded(start, val, earned, orders, config)
-    reference, _ = tuned_on(sharpened(start, config.sharpness), val, earned, orders, config)
+    reference, *_ = tuned_on(sharpened(start, config.sharpness), val, earned, orders, config)
     network = copy.deepcopy(reference).requires_grad_()  # no dropout: old and new probabilities must differ by the update alone
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=0.0)
     best, best_figures, curve = start, first, [{"step": 0.0, **first}]
@@ -163,8 +163,7 @@ def grpo(
                 progress(step, config.steps, {"alarm": 1.0, told: 1.0})
             continue
         if step % config.every == 0 or step == config.steps:
-            tuned, _ = tuned_on(network, val, earned, orders, config)
-            measured = rewarded(tuned, val, earned, orders, config)
+            tuned, _, measured = tuned_on(network, val, earned, orders, config)
             curve.append({"step": float(step), **figures, **measured})
             if measured["val reward"] > best_figures["val reward"] and not _collapsed(at_start, measured):
                 best, best_figures, safe = tuned, measured, tuned
@@ -305,10 +304,11 @@ def sharpened(network: ListNetwork, factor: float) -> ListNetwork:
 
 def tuned_on(
     network: ListNetwork, val: Sequence[ListExample], earned: Rewards, orders: Orders, config: GrpoConfig
-) -> tuple[ListNetwork, dict[str, float]]:
-    """A copy with the STOP biases that earn most on `val`, and how far they were moved."""
+) -> tuple[ListNetwork, dict[str, float], dict[str, float]]:
+    """A copy with the STOP biases that earn most on `val`, how far they were moved, and what it is `rewarded`."""
     encoded = list(encode_all(network, val))
-    return tune_stop(network, lambda moved: rewarded(moved, val, earned, orders, config, encoded)["val reward"])
+    tuned, moved = tune_stop(network, lambda one: rewarded(one, val, earned, orders, config, encoded)["val reward"])
+    return tuned, moved, rewarded(tuned, val, earned, orders, config, encoded)
 
 
 def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:

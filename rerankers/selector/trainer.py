@@ -83,7 +83,7 @@ def train_selector(
         reinforced = replace(reinforced, fixed_k=fixed_k)
         if not config.answers_only:
             orders = own_orders(network, val, reinforced.budget)
-            network, chosen["imitation stop"] = tuned_on(network, val, Rewards(reinforced, generate), orders, reinforced)
+            network, chosen["imitation stop"], _ = tuned_on(network, val, Rewards(reinforced, generate), orders, reinforced)
         save_network(network, folder / "imitation.safetensors")
         chosen |= {"fixed k": fixed_k, "imitation": _figures(network, val, reinforced, generate)}
         _write(folder / "choices.json", chosen)
