@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -64,8 +64,10 @@ class RerankBench:
     """and of those in which the reader's answer from all of a list is the same stretch of the same passage."""
 
 
-def run(data: Path | None = None, lists: int = 200, timed: int = 20) -> RerankBench:
+def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: Callable[[int, int], None] | None = None) -> RerankBench:
     """Lists of 30: a question's own passages, then those of the questions after it. None = HotpotQA dev under ../shared/data.
+
+    `timed` of them are timed, after one that warms up; all are compared with fp32, which takes minutes.
 
     Raises UsageError where the data cannot be read, PasselError without sentence-transformers.
     """
@@ -84,21 +86,23 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20) -> RerankBe
     exact = LearnedSelector(PairModel(PairNetwork.load(WEIGHTS / PAIR), dtype=torch.float32), selector.network, encoder.count_tokens)
     ours, peer = selector.pair, _peer(WEIGHTS / PAIR)
     times: list[tuple[float, float, float]] = []
-    for number, (question, candidates) in enumerate(made[: timed + 1]):
-        readings = readings_of(candidates)
-        start = time.perf_counter()
-        ours.read(question, readings)
-        read = time.perf_counter()
-        selector.select(question, candidates, token_budget=_BUDGET)  # the pairs are remembered
-        picked = time.perf_counter()
-        peer.predict([(question, _as_text(reading)) for reading in readings], show_progress_bar=False)
-        if number:  # the first warms up
-            times.append((read - start, picked - read, time.perf_counter() - picked))
-    same_selections = [
-        selector.select(question, candidates, token_budget=_BUDGET).ids == exact.select(question, candidates, token_budget=_BUDGET).ids
-        for question, candidates in made
-    ]
-    same_answers = [_answer(ours, question, candidates) == _answer(exact.pair, question, candidates) for question, candidates in made]
+    same_selections = same_answers = 0
+    for number, (question, candidates) in enumerate(made):
+        if progress:
+            progress(number, len(made))
+        if number <= timed:
+            readings = readings_of(candidates)
+            start = time.perf_counter()
+            ours.read(question, readings)
+            read = time.perf_counter()
+            selector.select(question, candidates, token_budget=_BUDGET)  # the pairs are remembered
+            picked = time.perf_counter()
+            peer.predict([(question, _as_text(reading)) for reading in readings], show_progress_bar=False)
+            if number:  # the first warms up
+                times.append((read - start, picked - read, time.perf_counter() - picked))
+        fast, slow = (each.select(question, candidates, token_budget=_BUDGET) for each in (selector, exact))
+        same_selections += fast.ids == slow.ids
+        same_answers += _answer(ours, question, candidates) == _answer(exact.pair, question, candidates)
     return RerankBench(
         peer=f"sentence-transformers {sentence_transformers.__version__}",
         lists=len(made),
@@ -110,16 +114,20 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20) -> RerankBe
         pair_ms=1000 * median(ours for ours, _, _ in times),
         policy_ms=1000 * median(policy for _, policy, _ in times),
         dtype=str(ours.dtype).removeprefix("torch."),
-        same_selections=sum(same_selections) / len(made),
-        same_answers=sum(same_answers) / len(made),
+        same_selections=same_selections / len(made),
+        same_answers=same_answers / len(made),
     )
 
 
 def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list[Candidate]]]:
     for number, question in enumerate(questions[:most]):
-        following = (*questions[number:], *questions[:number])
-        texts = dict.fromkeys((passage.title, passage.text) for other in following for passage in other.passages)
-        passages = [Passage(id=f"{n}", source=f"{n}", title=title, text=text) for n, (title, text) in enumerate(islice(texts, CANDIDATES))]
+        following = chain(questions[number:], questions[:number])
+        texts: dict[tuple[str, str], None] = {}
+        for passage in chain.from_iterable(other.passages for other in following):
+            texts[passage.title, passage.text] = None
+            if len(texts) == CANDIDATES:
+                break
+        passages = [Passage(id=f"{n}", source=f"{n}", title=title, text=text) for n, (title, text) in enumerate(texts)]
         yield question.question, [Candidate(p.id, (Hit("dense", "", rank, 0.0),), p) for rank, p in enumerate(passages)]
 
 

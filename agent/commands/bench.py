@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from ...tools.errors import UsageError
-from .. import terminal
+from .. import progress, terminal
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def encode(
     """Embedding passages, against sentence-transformers with its defaults."""
     from ..bench.encode import run
 
-    _measure(lambda: run(file), "encoding, in turns with sentence-transformers", _show_encode, json=json)
+    _measure(lambda _: run(file), terminal.working("encoding, in turns with sentence-transformers"), _show_encode, json=json)
 
 
 @bench.command()
@@ -43,7 +45,7 @@ def search(
     """Dense, lexical and linked search, against a plain Chroma query over the same vectors."""
     from ..bench.search import run
 
-    _measure(lambda: run(data, sizes=_numbers(sizes)), "searching, in turns with Chroma", _show_search, json=json)
+    _measure(lambda _: run(data, sizes=_numbers(sizes)), terminal.working("searching, in turns with Chroma"), _show_search, json=json)
 
 
 @bench.command()
@@ -54,16 +56,17 @@ def rerank(
     """Reading and choosing passages, against sentence-transformers' CrossEncoder with the same weights."""
     from ..bench.rerank import run
 
-    _measure(lambda: run(file), "reading, in turns with sentence-transformers", _show_rerank, json=json)
+    _measure(lambda tell: run(file, progress=partial(tell, "lists")), progress.shown(), _show_rerank, json=json)
 
 
-def _measure(run: Callable[[], _Row], doing: str, show: Callable[[_Row], None], *, json: bool) -> None:
+def _measure(run: Callable[[Any], _Row], during: AbstractContextManager[Any], show: Callable[[_Row], None], *, json: bool) -> None:
+    """`during` shows on stderr that it takes its time; `run` is given what it yields."""
     if json:
-        with terminal.json_alone(lambda line: {"error": line}) as emit:
-            emit(asdict(run()))
+        with terminal.json_alone(lambda line: {"error": line}) as emit, during as tell:
+            emit(asdict(run(tell)))
         return
-    with terminal.working(doing):
-        row = run()
+    with during as tell:
+        row = run(tell)
     show(row)
 
 

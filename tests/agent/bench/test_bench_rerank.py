@@ -78,7 +78,7 @@ def test_too_little_to_measure_with_is_said(questions: Any, count: int, passages
 def test_the_command(questions: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     row = rerank.RerankBench("sentence-transformers 0", 3, CANDIDATES, 256, 1000.0, 400.0, 2.5, 30.0, 1.5, "float32", 0.5, 1.0)
     given = []
-    monkeypatch.setattr(rerank, "run", lambda file: (given.append(file), row)[1])
+    monkeypatch.setattr(rerank, "run", lambda file, progress: (given.append(file), row)[1])
     assert cli.run(["bench", "rerank", "--file", "some.jsonl", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert given == [Path("some.jsonl")]
