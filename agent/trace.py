@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ..graphs.answer import Answer, Verdict
-from ..graphs.events import Answered, Event, Judged, Linked, Planned, Resolved, Searched, Selected, Sentence
+from ..graphs.events import Answered, Decided, Event, Judged, Linked, Planned, Resolved, Searched, Selected, Sentence
 from .terminal import clean, one_line
 
 _MOST = 6
@@ -31,6 +31,7 @@ class _Round:
     selected: Selected | None = None
     resolved: list[Resolved] = field(default_factory=list)
     verdict: Verdict | None = None
+    decided: list[Decided] = field(default_factory=list)
 
 
 def trace(events: Sequence[Event]) -> Tree:
@@ -60,6 +61,7 @@ def trace(events: Sequence[Event]) -> Tree:
 def _rounds(events: Sequence[Event]) -> Iterator[_Round]:
     """A verdict ends a round. One that generate's draft called for, without a new search, is a round of its own."""
     now, begun = _Round(), False
+    judged = now
     for event in events:
         match event:
             case Searched():
@@ -72,8 +74,12 @@ def _rounds(events: Sequence[Event]) -> Iterator[_Round]:
                 now.resolved.append(event)
             case Judged():
                 now.verdict = event.verdict
+                judged = now
                 yield now
                 now, begun = _Round(), False
+                continue
+            case Decided():
+                judged.decided.append(event)
                 continue
             case _:
                 continue
@@ -115,6 +121,17 @@ def _add_round(tree: Tree, number: int, each: _Round, answer: Answer, *, last: b
         branch.add(_row("resolve", f"#{sub.id} {sub.question} → {sub.answer or 'not found'}"))
     if each.verdict is not None:
         _add_verdict(branch, each.verdict)
+    for decided in each.decided:
+        branch.add(_row("person", _said(decided)))
+
+
+def _said(decided: Decided) -> str:
+    decision = decided.decision
+    if decision.queries:
+        return f"wants other queries: {'; '.join(f'“{query}”' for query in decision.queries)}"
+    if decision.drop:
+        return f"leaves out {len(decision.drop)} passage{'s' * (len(decision.drop) != 1)}"
+    return ("approves" if decision.kind == "approve" else "refuses") + (f": {decision.why}" if decision.why else "")
 
 
 def _add_verdict(branch: Tree, verdict: Verdict) -> None:

@@ -53,7 +53,9 @@ class Query(_Form):
     """A query that was searched, and why."""
 
     query: str
-    reason: Literal["question", "sub_question", "next_hop", "gap"]
+    reason: Literal["question", "sub_question", "next_hop", "gap", "person"] = Field(
+        description="person: who was asked to approve a look wanted this query instead"
+    )
     sub_question: int | None = None
 
 
@@ -101,4 +103,7 @@ class Verdict(_Form):
     queries: list[Query] = []
     missing: list[str] = Field(default=[], description="what the evidence does not cover, in words")
     answerable: Probability = 0.0
+    confidence: Probability = 0.0
+    signals: dict[str, float] = Field(default={}, description="what both probabilities were made of")
+    found: str = Field(default="", description="what the reader finds in the evidence, however unlikely")
     out_of_budget: bool = False

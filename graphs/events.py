@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .answer import Answer, Citation, Query, SelectedPassage, SubQuestion, Verdict
+from .answer import Answer, Citation, Query, SelectedPassage, SubQuestion, Usage, Verdict
+from .decision import Decision, Step
 
 
 class _Event(BaseModel):
@@ -62,9 +63,38 @@ class Sentence(_Event):
     citations: list[Citation]
 
 
+class Waiting(_Event):
+    """The run waits for a person before what the verdict asks for. Ends a stream instead of `Answered`, where a caller said `approve`."""
+
+    type: Literal["waiting"] = "waiting"
+    id: str
+    """For `Decision.waiting`; another each time."""
+    step: Step
+    question: str
+    """The standalone question."""
+    verdict: Verdict
+    """Holds the queries of a look."""
+    selected: list[SelectedPassage]
+    """What would be answered from."""
+    queries: list[Query]
+    """Asked so far."""
+    usage: Usage
+    trace_id: str
+
+
+class Decided(_Event):
+    """What a person said to a `Waiting`: the first event of a run that goes on."""
+
+    type: Literal["decided"] = "decided"
+    step: Step
+    decision: Decision
+
+
 class Answered(_Event):
     type: Literal["answered"] = "answered"
     answer: Answer
 
 
-Event = Annotated[Planned | Searched | Linked | Selected | Resolved | Judged | Sentence | Answered, Field(discriminator="type")]
+Event = Annotated[
+    Planned | Searched | Linked | Selected | Resolved | Judged | Waiting | Decided | Sentence | Answered, Field(discriminator="type")
+]

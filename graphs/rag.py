@@ -9,6 +9,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from .abstain import abstain
+from .approve import approve
 from .condense import condense
 from .context import RagContext
 from .generate import generate
@@ -24,7 +25,7 @@ from .verify import verify
 
 def build_graph() -> StateGraph[RagState, RagContext, RagInput, RagState]:
     graph = StateGraph(RagState, context_schema=RagContext, input_schema=RagInput)
-    nodes: tuple[Callable[..., Any], ...] = (condense, plan, search, link, select, resolve, judge, generate, verify, abstain)
+    nodes: tuple[Callable[..., Any], ...] = (condense, plan, search, link, select, resolve, judge, approve, generate, verify, abstain)
     for node in nodes:
         graph.add_node(node.__name__, node)
 
@@ -35,7 +36,8 @@ def build_graph() -> StateGraph[RagState, RagContext, RagInput, RagState]:
     graph.add_edge("link", "select")
     graph.add_edge("select", "resolve")
     graph.add_edge("resolve", "judge")
-    graph.add_conditional_edges("judge", by_verdict, ["search", "generate", "abstain"])  # look → a Send for each query
+    graph.add_conditional_edges("judge", by_verdict, ["search", "approve", "generate", "abstain"])  # look → a Send for each query
+    graph.add_conditional_edges("approve", by_decision, ["search", "judge", "generate", "abstain"])
     graph.add_edge("generate", "verify")
     graph.add_conditional_edges("verify", by_support, ["judge", "abstain", END])
     graph.add_edge("abstain", END)
@@ -51,9 +53,18 @@ def each_ready_query(state: RagState) -> list[Send] | Literal["judge"]:
     return _sends(state, [whole, *parts]) or "judge"
 
 
-def by_verdict(state: RagState) -> list[Send] | Literal["generate", "abstain"]:
+def by_verdict(state: RagState) -> list[Send] | Literal["approve", "judge", "generate", "abstain"]:
+    """To a person first, where the caller wants to be asked."""
     verdict = state["verdict"]
     assert verdict is not None, "judge writes a verdict"
+    return "approve" if verdict["kind"] in state.get("approve", ()) else by_decision(state)
+
+
+def by_decision(state: RagState) -> list[Send] | Literal["judge", "generate", "abstain"]:
+    """No verdict: a person changed what it rested on."""
+    verdict = state["verdict"]
+    if verdict is None:
+        return "judge"
     if verdict["kind"] == "look":
         return _sends(state, verdict["queries"]) or "abstain"
     return "generate" if verdict["kind"] == "answer" else "abstain"

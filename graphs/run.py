@@ -1,4 +1,5 @@
-"""Running the compiled graph: from a question to a stream of events that ends in one `Answered`, whatever happens."""
+"""Running the compiled graph: from a question to a stream of events that ends in one `Answered`, whatever happens; or in a `Waiting`, where the
+caller wants a person to be asked."""
 
 from __future__ import annotations
 
@@ -7,18 +8,21 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Interrupt
 
 from ..rerankers.selection import EMPTY, Selection
 from ..tools.errors import PasselError
-from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage
+from ..tools.passage import Passage
+from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage, Verdict
 from .citing import numbered_citations
 from .context import RagContext, with_passages
-from .events import Answered, Event
+from .decision import Decision, Step
+from .events import Answered, Event, Waiting
 from .state import MOST_TURNS, RagInput, RagState, turn
 
 log = logging.getLogger("passel")
@@ -28,35 +32,48 @@ Graph = CompiledStateGraph[RagState, RagContext, RagInput, RagState]
 
 
 async def run(
-    graph: Graph, context: RagContext, question: RagInput, *, config: RunnableConfig | None = None, resume: bool = False
+    graph: Graph,
+    context: RagContext,
+    question: RagInput,
+    *,
+    config: RunnableConfig | None = None,
+    resume: bool = False,
+    decision: Decision | None = None,
 ) -> AsyncIterator[Event]:
-    """Events as they happen, the last one `Answered`. A fault of a node is logged and ends in the outcome "failed".
+    """Events as they happen, the last one `Answered`, or `Waiting`. A fault of a node is logged and ends in the outcome "failed".
 
-    `resume` continues the unfinished run of `config`'s thread instead of starting anew.
+    `resume` continues the unfinished run of `config`'s thread instead of starting anew; `decision` one that waits for it.
     """
     began = time.perf_counter()
     state: dict[str, Any] = dict(question)
-    stale = not resume  # the first state that a thread shows still holds the last question's answer
+    given = Command(resume=decision.model_dump()) if decision is not None else None if resume else question
+    stale = given is question  # the first state that a thread shows still holds the last question's answer
     failure: str | None = None
+    waits: tuple[Interrupt, ...] = ()
     options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
     try:
-        async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
+        async for mode, chunk in graph.astream(given, options, context=context, stream_mode=["custom", "values"]):
             if mode == "values":
                 state = dict(question) if stale else {**cast(dict[str, Any], chunk), **question}
                 stale = False
+                waits = state.pop("__interrupt__", ())
             else:
                 yield cast(Event, chunk)
     except Exception as error:
         log.exception("the run %s failed", question.get("trace_id", ""))
         failure = _line(error)
     latency_ms = (time.perf_counter() - began) * 1000
+    last: Event
     try:
-        answer = await asyncio.to_thread(to_answer, state, context, latency_ms, failure)
+        if waits and failure is None:
+            last = await asyncio.to_thread(to_waiting, state, context, waits[0])
+        else:
+            last = Answered(answer=await asyncio.to_thread(to_answer, state, context, latency_ms, failure))
     except Exception as error:  # the corpus itself is out of reach
         log.exception("the run %s could not be put into words", question.get("trace_id", ""))
-        line = failure or _line(error)
-        answer = Answer(id=question.get("id"), question=question["question"], outcome="failed", answer="", latency_ms=latency_ms, error=line)
-    yield Answered(answer=answer)
+        known: dict[str, Any] = {"id": question.get("id"), "question": question["question"], "trace_id": question.get("trace_id", "")}
+        last = Answered(answer=Answer(**known, outcome="failed", answer="", latency_ms=latency_ms, error=failure or _line(error)))
+    yield last
 
 
 def _line(error: Exception) -> str:
@@ -66,7 +83,12 @@ def _line(error: Exception) -> str:
 
 
 def new_question(
-    question: str, *, history: list[tuple[str, str]] | None = None, filters: Mapping[str, Any] | None = None, id: str | None = None
+    question: str,
+    *,
+    history: list[tuple[str, str]] | None = None,
+    filters: Mapping[str, Any] | None = None,
+    id: str | None = None,
+    approve: Collection[Step] = (),
 ) -> RagInput:
     """The graph's input for one question. Filters may be any mappings; the state holds plain ones."""
     return {
@@ -75,6 +97,7 @@ def new_question(
         "filters": None if filters is None else json.loads(json.dumps(filters, default=dict)),
         "id": id,
         "trace_id": uuid.uuid4().hex,
+        "approve": sorted(approve),
     }
 
 
@@ -91,7 +114,6 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
     there = {passage.id for passage in chosen}
     sentences = [sentence for sentence in outcome["sentences"] if any(quote["passage_id"] in there for quote in sentence["quotes"])]
     citations, texts = numbered_citations(sentences, chosen, state.get("sub_questions", []))
-    spent = state.get("spent", {})
     kind: Outcome = "failed" if failure else outcome["outcome"]
     if len(sentences) < len(outcome["sentences"]):  # their passages were deleted meanwhile
         kind = "partial" if sentences else "failed"
@@ -102,11 +124,7 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
         outcome=kind,
         answer=" ".join(texts) or ("" if outcome["sentences"] else outcome["text"]),
         citations=citations,
-        selected=[
-            SelectedPassage(passage_id=id, title=passages[id].title, text=passages[id].text, relevance=p)
-            for id, p in zip(selection.ids, selection.relevance, strict=True)
-            if id in passages
-        ],
+        selected=_selected(selection, passages),
         candidates=[
             CandidatePassage(passage_id=c.passage_id, title=c.passage.title, text=c.passage.text, channels=list(c.channels), score=c.score)
             for c in candidates
@@ -117,16 +135,45 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
         queries=[Query.model_validate(query) for query in state.get("queries", [])],
         confidence=outcome["confidence"],
         answerable=(state.get("verdict") or {}).get("answerable", 0.0),
-        usage=Usage(
-            calls=int(spent.get("calls", 0)),
-            tokens_in=int(spent.get("tokens_in", 0)),
-            tokens_out=int(spent.get("tokens_out", 0)),
-            evidence_tokens=selection.tokens,
-            searches=int(spent.get("searches", 0)),
-            pairs=int(spent.get("pairs", 0)),
-            seconds=spent.get("seconds", 0.0),
-        ),
+        usage=_usage(state.get("spent", {}), selection),
         latency_ms=latency_ms,
         trace_id=state.get("trace_id", ""),
         error=failure or outcome["error"] or None,
+    )
+
+
+def to_waiting(state: Mapping[str, Any], context: RagContext, waits: Interrupt) -> Waiting:
+    """The published form of a run that waits for a person (see approve.py for what it left)."""
+    selection = Selection.from_state(state["selection"]) if state.get("selection") else EMPTY
+    passages = {passage.id: passage for passage in context.corpus.get(selection.ids, state.get("filters"))}
+    return Waiting(
+        id=waits.id,
+        step=waits.value["step"],
+        question=state["standalone"],
+        verdict=Verdict.model_validate(state["verdict"]),
+        selected=_selected(selection, passages),
+        queries=[Query.model_validate(query) for query in state["queries"]],
+        usage=_usage(state["spent"], selection),
+        trace_id=state.get("trace_id", ""),
+    )
+
+
+def _selected(selection: Selection, passages: Mapping[str, Passage]) -> list[SelectedPassage]:
+    """Those that are still there."""
+    return [
+        SelectedPassage(passage_id=id, title=passages[id].title, text=passages[id].text, relevance=p)
+        for id, p in zip(selection.ids, selection.relevance, strict=True)
+        if id in passages
+    ]
+
+
+def _usage(spent: Mapping[str, float], selection: Selection) -> Usage:
+    return Usage(
+        calls=int(spent.get("calls", 0)),
+        tokens_in=int(spent.get("tokens_in", 0)),
+        tokens_out=int(spent.get("tokens_out", 0)),
+        evidence_tokens=selection.tokens,
+        searches=int(spent.get("searches", 0)),
+        pairs=int(spent.get("pairs", 0)),
+        seconds=spent.get("seconds", 0.0),
     )

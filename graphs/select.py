@@ -13,10 +13,11 @@ from .state import RagState, RagUpdate
 def select(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Runs the selector over all rounds' candidates, for the original question, under the evidence budget.
 
-    Reads `standalone` and `candidates`; writes `selection`, adds to `spent`.
+    Reads `standalone`, `candidates` and what a person `dropped`; writes `selection`, adds to `spent`.
     """
     context = runtime.context
-    candidates = with_passages(state["candidates"], context.corpus, state.get("filters"))
+    found = [candidate for candidate in state["candidates"] if candidate["id"] not in state.get("dropped", ())]
+    candidates = with_passages(found, context.corpus, state.get("filters"))
     selection = context.selector.select(state["standalone"], candidates, token_budget=context.budget.evidence_tokens)
     passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
     shown = [

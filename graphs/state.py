@@ -109,6 +109,8 @@ class RagInput(TypedDict, total=False):
     filters: dict[str, Any] | None
     id: str | None
     trace_id: str
+    approve: list[str]
+    """Kinds of verdicts before which the run waits for a person."""
 
 
 class RagState(RagInput, total=False):
@@ -118,6 +120,8 @@ class RagState(RagInput, total=False):
     queries: Annotated[list[QueryState], ask_once]
     candidates: Annotated[list[dict[str, Any]], unite_candidates]
     selection: dict[str, Any] | None
+    dropped: list[str]
+    """Passages that a person left out."""
     verdict: dict[str, Any] | None
     draft: Draft | None
     outcome: Outcome | None
@@ -133,6 +137,7 @@ FRESH: RagUpdate = {
     "queries": Overwrite([]),
     "candidates": Overwrite([]),
     "selection": None,
+    "dropped": [],
     "verdict": None,
     "draft": None,
     "outcome": None,

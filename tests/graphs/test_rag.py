@@ -251,5 +251,6 @@ def test_the_wiring_is_the_picture() -> None:
     assert edges == {
         ("__start__", "condense"), ("condense", "plan"), ("plan", "search"), ("plan", "judge"), ("search", "link"), ("link", "select"),
         ("select", "resolve"), ("resolve", "judge"), ("judge", "search"), ("judge", "generate"), ("judge", "abstain"), ("generate", "verify"),
+        ("judge", "approve"), ("approve", "search"), ("approve", "judge"), ("approve", "generate"), ("approve", "abstain"),
         ("verify", "judge"), ("verify", "abstain"), ("verify", "__end__"), ("abstain", "__end__"),
     }  # fmt: skip
