@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from .agent.agent import Agent
     from .agent.settings import Settings
     from .graphs.answer import Answer, Citation
+    from .graphs.decision import Decision
+    from .graphs.events import Waiting
     from .tools.corpus import Corpus
 
 __version__ = "0.1.0"
-__all__ = ["Agent", "Answer", "Citation", "Corpus", "Settings", "__version__"]
+__all__ = ["Agent", "Answer", "Citation", "Corpus", "Decision", "Settings", "Waiting", "__version__"]
 
 _HOMES = {
     "Agent": "agent.agent",
     "Answer": "graphs.answer",
     "Citation": "graphs.answer",
     "Corpus": "tools.corpus",
+    "Decision": "graphs.decision",
     "Settings": "agent.settings",
+    "Waiting": "graphs.events",
 }
 
 

@@ -10,15 +10,22 @@ import asyncio
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast, overload
+
+from langgraph.types import StateSnapshot
 
 from ..graphs.answer import Answer
+from ..graphs.approve import check
 from ..graphs.context import RagContext
-from ..graphs.events import Answered, Event
+from ..graphs.decision import STEPS, Decision, Step
+from ..graphs.events import Answered, Event, Waiting
 from ..graphs.rag import build_graph
-from ..graphs.run import Graph, new_question, run
+from ..graphs.run import Graph, new_question, run, to_waiting
+from ..graphs.state import RagInput
 from ..rerankers.default import default_selector, pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
@@ -26,6 +33,7 @@ from ..tools.corpus import Corpus
 from ..tools.errors import UsageError
 from ..tools.filters import Filter, to_sql
 from ..tools.home import passel_home
+from .feedback import FEEDBACK, FeedbackFile
 from .loop import OwnLoop
 from .settings import Settings, corpus_path
 from .threads import Threads
@@ -71,6 +79,7 @@ class Agent:
         self._loop = OwnLoop()
         self._graph = build_graph().compile()
         self._remembering: Graph | None = None
+        self._feedback = FeedbackFile(passel_home() / FEEDBACK, str(corpus.path.resolve()))
         self._closing = contextlib.ExitStack()
 
     @classmethod
@@ -116,22 +125,53 @@ class Agent:
     #   budget   limits of this run
     #   thread   name of a conversation to remember; an unfinished run of the same question is continued
     #   id       comes back in `Answer.id`
+    #   approve  "look", "answer" or both: the run ends in a `Waiting` before each such step, and `resume` goes on. It needs a thread.
+    # Another question on the thread drops a run that waits; the same one, asked in the same way, waits once more.
 
-    def ask(self, question: str, **options: Any) -> Answer:
-        """Answers one question; every run ends in an Answer. Raises UsageError on a bad question or filter."""
-        return self._loop.run(_last(self._events(question, **options)))
+    @overload
+    def ask(self, question: str, *, approve: None = None, **options: Any) -> Answer: ...
+    @overload
+    def ask(self, question: str, *, approve: Collection[Step], **options: Any) -> Answer | Waiting: ...
+    def ask(self, question: str, *, approve: Collection[Step] | None = None, **options: Any) -> Answer | Waiting:
+        """Answers one question; every run ends in an Answer, or waits. Raises UsageError on a bad question or filter."""
+        return self._loop.run(_last(self._events(question, approve=approve, **options)))
 
-    async def aask(self, question: str, **options: Any) -> Answer:
+    @overload
+    async def aask(self, question: str, *, approve: None = None, **options: Any) -> Answer: ...
+    @overload
+    async def aask(self, question: str, *, approve: Collection[Step], **options: Any) -> Answer | Waiting: ...
+    async def aask(self, question: str, *, approve: Collection[Step] | None = None, **options: Any) -> Answer | Waiting:
         """As `ask`. Cancelling it stops the run, the chat model's request included."""
-        return await self._loop.arun(_last(self._events(question, **options)))
+        return await self._loop.arun(_last(self._events(question, approve=approve, **options)))
 
     def stream(self, question: str, **options: Any) -> Iterator[Event]:
-        """Events as they happen, the last one `Answered`."""
+        """Events as they happen, the last one `Answered`, or `Waiting`."""
         return self._loop.iterate(self._events(question, **options))
 
     def astream(self, question: str, **options: Any) -> AsyncIterator[Event]:
         """As `stream`, from any event loop."""
         return self._loop.aiterate(self._events(question, **options))
+
+    def waiting(self, thread: str) -> Waiting | None:
+        """What a thread's run waits for, in whatever process it was asked; None where nothing waits."""
+        return self._loop.run(self._waiting(thread))
+
+    def resume(self, thread: str, decision: Decision) -> Answer | Waiting:
+        """Goes on with the run that waits, under the budget it was asked with; it may wait again. The time that it waited is not counted.
+
+        Raises UsageError where nothing waits, or the decision does not fit; what waits then goes on waiting.
+        """
+        return self._loop.run(_last(self._going_on(thread, decision)))
+
+    async def aresume(self, thread: str, decision: Decision) -> Answer | Waiting:
+        return await self._loop.arun(_last(self._going_on(thread, decision)))
+
+    def stream_resume(self, thread: str, decision: Decision) -> Iterator[Event]:
+        """The events from `Decided` on."""
+        return self._loop.iterate(self._going_on(thread, decision))
+
+    def astream_resume(self, thread: str, decision: Decision) -> AsyncIterator[Event]:
+        return self._loop.aiterate(self._going_on(thread, decision))
 
     def batch(self, questions: Iterable[str], *, concurrency: int = 2, **options: Any) -> list[Answer]:
         """Answers in the order of the questions."""
@@ -147,6 +187,18 @@ class Agent:
     def forget(self, thread: str) -> None:
         """Deletes a conversation."""
         self._loop.run(self._forget(thread))
+
+    def keep(self, answer: Answer) -> None:
+        """Makes an answer known by its trace id to `feedback`, in every process, while it is among the last 1,000 that were kept."""
+        self._feedback.keep(answer)
+
+    def feedback(self, answer: Answer | str, *, good: bool, note: str = "") -> None:
+        """Keeps what a person thinks of an answer, together with the answer itself; `passel feedback export` makes training questions of it.
+
+        answer: the Answer, or the trace id of one that was kept. What was said of it before is replaced.
+        Raises UsageError where the trace id is not known.
+        """
+        self._feedback.judge(answer, good=good, note=note)
 
     def close(self) -> None:
         """Cancels what still runs, closes the corpus if this agent opened it. Asking afterwards is an error."""
@@ -170,8 +222,10 @@ class Agent:
         budget: Budget | None = None,
         thread: str | None = None,
         id: str | None = None,
+        approve: Collection[Step] | None = None,
     ) -> AsyncIterator[Event]:
-        asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id)
+        steps = _steps(approve, thread)
+        asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id, approve=steps)
         if filters is not None:
             to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
         context = RagContext(self.corpus, self._selector, self._model, budget or self.budget, reader=self._reader)
@@ -179,52 +233,85 @@ class Agent:
             async for event in run(self._graph, context, asked):
                 yield event
             return
-        threads = await self._open_threads()
-        graph, config = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(self._key(thread))
-        self._remembering = graph
+        threads, graph = await self._open_threads()
         async with threads.alone(self._key(thread)):
-            left = await graph.aget_state(config)
-            resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
-            async for event in run(graph, context, asked, config=config, resume=resume):
-                if isinstance(event, Answered):
-                    await threads.prune(self._key(thread))
+            left = await graph.aget_state(threads.config(self._key(thread)))
+            resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters", "approve"))
+            if resume:
+                asked["trace_id"] = left.values["trace_id"]
+            async for event in self._on_thread(thread, run(graph, context, asked, config=threads.config(self._key(thread)), resume=resume)):
                 yield event
+
+    async def _going_on(self, thread: str, decision: Decision) -> AsyncIterator[Event]:
+        threads, graph = await self._open_threads()
+        async with threads.alone(self._key(thread)):
+            left = await graph.aget_state(threads.config(self._key(thread)))
+            if not left.interrupts:
+                raise UsageError(f"nothing waits on the thread {thread!r}", "It was decided already, or another question was asked there.")
+            check(decision, await self._waits(left))
+            kept = left.interrupts[0].value
+            context = RagContext(self.corpus, self._selector, self._model, Budget(**kept["budget"]), reader=self._reader)
+            context = replace(context, started=time.monotonic() - kept["seconds"])
+            asked = cast(RagInput, {key: left.values[key] for key in RagInput.__annotations__ if key in left.values})
+            events = run(graph, context, asked, config=threads.config(self._key(thread)), decision=decision)
+            async for event in self._on_thread(thread, events):
+                yield event
+
+    async def _on_thread(self, thread: str, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        async for event in events:
+            if isinstance(event, Answered) and self._threads is not None:
+                await self._threads.prune(self._key(thread))
+            yield event
+
+    async def _waiting(self, thread: str) -> Waiting | None:
+        threads, graph = await self._open_threads()
+        left = await graph.aget_state(threads.config(self._key(thread)))
+        return await self._waits(left) if left.interrupts else None
+
+    async def _waits(self, left: StateSnapshot) -> Waiting:
+        context = RagContext(self.corpus, self._selector, reader=self._reader)
+        return await asyncio.to_thread(to_waiting, left.values, context, left.interrupts[0])
 
     def _key(self, thread: str) -> str:
         """A conversation belongs to one corpus: another corpus's, under the same name, is another conversation."""
         return f"{hashlib.sha256(str(self.corpus.path.resolve()).encode()).hexdigest()[:12]}:{thread}"
 
     async def _all(self, questions: Iterable[str], concurrency: int, options: dict[str, Any]) -> list[Answer]:
+        if options.get("approve"):
+            raise UsageError("a batch cannot wait for a person", "Ask the questions one by one, each on a thread of its own.")
         gate = asyncio.Semaphore(max(1, concurrency))
 
         async def one(question: str) -> Answer:
             async with gate:
-                return await _last(self._events(question, **options))
+                return cast(Answer, await _last(self._events(question, **options)))
 
         checked = [_checked(question) for question in questions]  # before any of them costs something
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(question)) for question in checked]
         return [task.result() for task in tasks]
 
-    async def _open_threads(self) -> Threads:
+    async def _open_threads(self) -> tuple[Threads, Graph]:
+        """The memory of conversations, and the graph that writes into it."""
         async with self._opening:
-            if self._threads is None:
+            if self._threads is None or self._remembering is None:
                 self._threads = await Threads.open(self._threads_file)
-            return self._threads
+                self._remembering = build_graph().compile(checkpointer=self._threads.saver)
+            return self._threads, self._remembering
 
     async def _turns(self, thread: str) -> list[tuple[str, str]]:
-        values = await (await self._open_threads()).values(self._key(thread))
+        threads, _ = await self._open_threads()
+        values = await threads.values(self._key(thread))
         return [(turn["question"], turn["answer"]) for turn in values.get("turns", [])]
 
     async def _forget(self, thread: str) -> None:
-        threads = await self._open_threads()
+        threads, _ = await self._open_threads()
         async with threads.alone(self._key(thread)):  # a run under way would write it back
             await threads.delete(self._key(thread))
 
     async def _close_threads(self) -> None:
         if self._threads is not None:
             await self._threads.close()
-            self._threads = None
+            self._threads = self._remembering = None
 
 
 def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> BaseChatModel | None:
@@ -255,8 +342,23 @@ def _checked(question: str) -> str:
     return text
 
 
-async def _last(events: AsyncIterator[Event]) -> Answer:
+def _steps(approve: Collection[Step] | None, thread: str | None) -> Collection[Step]:
+    if not approve:
+        return ()
+    given = [approve] if isinstance(approve, str) else approve
+    if unknown := [str(step) for step in given if step not in STEPS]:
+        raise UsageError(f"{unknown[0]!r} cannot be approved", f"A run can wait before: {', '.join(STEPS)}.")
+    if thread is None:
+        raise UsageError("a run that waits for a person needs a thread", "It is kept there until somebody decides: thread=NAME, or --thread NAME.")
+    return set(given)
+
+
+async def _last(events: AsyncIterator[Event]) -> Answer | Waiting:
+    last: Event | None = None
     async for event in events:
-        if isinstance(event, Answered):
-            return event.answer
+        last = event
+    if isinstance(last, Waiting):
+        return last
+    if isinstance(last, Answered):
+        return last.answer
     raise RuntimeError("a run ended without an Answered event")

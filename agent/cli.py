@@ -24,6 +24,7 @@ from .commands.corpus import corpus
 from .commands.data import data
 from .commands.demo import demo
 from .commands.eval import evaluate
+from .commands.feedback import feedback
 from .commands.graph import graph
 from .commands.index import index
 from .commands.train import train
@@ -35,6 +36,7 @@ app.add_typer(corpus, name="corpus")
 app.add_typer(evaluate, name="eval")
 app.add_typer(train, name="train")
 app.add_typer(data, name="data")
+app.add_typer(feedback, name="feedback")
 app.add_typer(bench, name="bench")
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import terminal
+from .approving import ApproveOption, Asker, asker, read_steps, typed_line
 from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, asking
 
 if TYPE_CHECKING:
     from ...graphs.answer import Answer, Citation
-    from ...graphs.events import Event
+    from ...graphs.events import Event, Waiting
 
 _DOING = {
     "planned": "searching",
@@ -20,6 +21,7 @@ _DOING = {
     "linked": "choosing passages",
     "selected": "judging the evidence",
     "judged": "working on it",
+    "decided": "going on",
 }
 """What comes after each event, for the spinner."""
 
@@ -32,14 +34,20 @@ def ask(
     filter: FilterOption = None,
     thread: Annotated[str | None, typer.Option("--thread", metavar="NAME", help="Remember this conversation, or go on with it.")] = None,
     budget: BudgetOption = None,
+    approve: ApproveOption = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show what happened as a tree.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Answer a question from a corpus, with citations; or say that the corpus does not tell."""
+    """Answer a question from a corpus, with citations; or say that the corpus does not tell.
 
-    def answered(*, quiet: bool) -> Answer:
+    With --approve it asks you on the way, and reads your y, n or e from the terminal or a pipe. Without an answer the run waits: the same command
+    goes on with it.
+    """
+
+    def answered(*, quiet: bool) -> Answer | Waiting:
         with asking(corpus, model, base_url, filter, budget) as (agent, options):
-            return follow(agent.stream(terminal.clean(question), thread=thread, **options), trace=trace, quiet=quiet)
+            events = agent.stream(terminal.clean(question), thread=thread, approve=read_steps(approve), **options)
+            return follow(events, trace=trace, quiet=quiet, going_on=asker(agent, thread or "", typed_line))
 
     if json:
         with terminal.json_alone(lambda line: failed_answer(question, line)) as emit:
@@ -47,7 +55,11 @@ def ask(
             emit(answer.model_dump(mode="json"))
     else:
         answer = answered(quiet=False)
-    if answer.outcome == "failed":
+    from ...graphs.answer import Answer
+
+    if not isinstance(answer, Answer):
+        terminal.note("It waits for your decision: run the same command again to go on.")
+    elif answer.outcome == "failed":
         terminal.show_error(answer.error or "the run failed")
         terminal.fail(1)
 
@@ -59,18 +71,40 @@ def failed_answer(question: str, error: str) -> dict[str, Any]:
     return Answer(question=terminal.clean(question), outcome="failed", answer="", error=error).model_dump(mode="json")
 
 
-def follow(events: Iterable[Event], *, trace: bool = False, quiet: bool = False) -> Answer:
+def follow(
+    events: Iterable[Event], *, trace: bool = False, quiet: bool = False, going_on: Asker | None = None
+) -> Answer | Waiting:
     """Shows a run while it goes on: its sentences as they come where stdout is a terminal, else the answer at its end;
-    with `trace` the tree, in which the answer stands, instead.
+    with `trace` the tree, in which the answer stands, instead. A `Waiting` where nobody answered what it waits for.
 
     quiet: nothing on stdout; the tree goes to stderr.
     """
-    from ...graphs.events import Answered, Sentence
+    from ...graphs.events import Answered, Waiting
 
     seen: list[Event] = []
     said: list[str] = []
     live = not (quiet or trace) and terminal.consoles()[0].is_terminal
-    run = iter(events)
+    further: Iterable[Event] | None = events
+    while further is not None:
+        _listen(iter(further), seen, said, live=live)
+        last = seen[-1]
+        further = going_on(last) if isinstance(last, Waiting) and going_on is not None else None
+    if isinstance(last, Waiting):
+        return last
+    assert isinstance(last, Answered), "a run ends in Answered"
+    if trace:
+        from ..trace import trace as tree_of
+
+        terminal.say(tree_of(seen), error=quiet)
+    if not quiet:
+        show_answer(last.answer, already=trace or " ".join(said) == last.answer.answer)
+    return last.answer
+
+
+def _listen(run: Iterator[Event], seen: list[Event], said: list[str], *, live: bool) -> None:
+    """Adds the events to `seen`, and to `said` the sentences that were shown while they came."""
+    from ...graphs.events import Sentence
+
     with terminal.working("planning") as doing:
         for event in run:
             seen.append(event)
@@ -85,15 +119,6 @@ def follow(events: Iterable[Event], *, trace: bool = False, quiet: bool = False)
             if isinstance(event, Sentence):
                 said.append(event.text)
                 terminal.say(event.text)
-    last = seen[-1]
-    assert isinstance(last, Answered), "a run ends in Answered"
-    if trace:
-        from ..trace import trace as tree_of
-
-        terminal.say(tree_of(seen), error=quiet)
-    if not quiet:
-        show_answer(last.answer, already=trace or " ".join(said) == last.answer.answer)
-    return last.answer
 
 
 def show_answer(answer: Answer, *, already: bool = False) -> None:

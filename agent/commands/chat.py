@@ -12,13 +12,14 @@ import typer
 
 from ...tools.errors import PasselError
 from .. import terminal
+from .approving import ApproveOption, asker, read_steps, typed_line
 from .ask import follow
 from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, ModelOption, asking
 
 if TYPE_CHECKING:
     from ..agent import Agent
 
-_COMMANDS = "/trace on|off  show what happened · /forget  begin anew · /quit  leave"
+_COMMANDS = "/trace on|off  show what happened · /good, /bad [NOTE]  what you think of the last answer · /forget  begin anew · /quit  leave"
 
 
 def chat(
@@ -28,12 +29,16 @@ def chat(
     filter: FilterOption = None,
     thread: Annotated[str | None, typer.Option("--thread", metavar="NAME", help="Go on with this conversation.", show_default="a new one")] = None,
     budget: BudgetOption = None,
+    approve: ApproveOption = None,
 ) -> None:
     """Talk with a corpus: follow-up questions may point back to what was said."""
+    from ...graphs.answer import Answer
+
     name = thread or f"chat-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     with asking(corpus, model, base_url, filter, budget) as (agent, options):
         _greet(agent, name)
         tracing, asked, failed = False, 0, 0
+        answer: Answer | None = None
         for line in _lines():
             if line.strip().lower() in ("/quit", "/exit", "quit", "exit"):
                 break
@@ -42,6 +47,12 @@ def chat(
                 if word == "/trace" and rest.strip() in ("on", "off"):
                     tracing = rest.strip() == "on"
                     terminal.say(f"The trace is {rest.strip()}.")
+                elif word in ("/good", "/bad"):
+                    if answer is None:
+                        terminal.say("There is no answer yet.")
+                        continue
+                    agent.feedback(answer, good=word == "/good", note=rest.strip())
+                    terminal.say(f"Kept as {word.removeprefix('/')}, with the answer and how it came about.")
                 elif word == "/forget":
                     agent.forget(name)
                     terminal.say("Forgotten: the next question begins anew.")
@@ -49,15 +60,18 @@ def chat(
                     terminal.say(_COMMANDS)
                 continue
             asked += 1
+            answer = None
             try:
-                answer = follow(agent.stream(line, thread=name, **options), trace=tracing)
+                events = agent.stream(line, thread=name, approve=read_steps(approve), **options)
+                last = follow(events, trace=tracing, going_on=asker(agent, name, typed_line))
             except PasselError as error:
                 terminal.show_error(terminal.in_one_line(error), error.hint)
                 failed += 1
             except KeyboardInterrupt:  # stops this answer, not the conversation
                 terminal.show_error("stopped this answer")
             else:
-                if answer.outcome == "failed":
+                answer = last if isinstance(last, Answer) else None
+                if answer is not None and answer.outcome == "failed":
                     terminal.show_error(answer.error or "the run failed")
                     failed += 1
             terminal.say("")

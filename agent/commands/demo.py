@@ -76,9 +76,12 @@ def _ask(agent: Agent, id: str, question: str, *, show: bool) -> Answer:
         return agent.ask(question, id=id)
     from rich.rule import Rule
 
+    from ...graphs.answer import Answer
+
     terminal.say(Rule(style="dim"))
     answer = follow(agent.stream(question, id=id), trace=True)
     terminal.say("")
+    assert isinstance(answer, Answer), "only a run that was told to waits"
     return answer
 
 
