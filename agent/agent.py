@@ -26,6 +26,8 @@ from ..graphs.events import Answered, Event, Waiting
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, new_question, run, to_waiting
 from ..graphs.state import RagInput
+from ..rerankers.calibration import Calibration
+from ..rerankers.default import calibration as bundled_calibration
 from ..rerankers.default import default_selector, pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
@@ -55,6 +57,8 @@ class Agent:
     model: a LangChain chat model, or its name ("openai:gpt-…", "local:PATH.gguf"); None for the embedded planner and generator.
     selector, reader: what chooses the passages, and what reads them where no chat model does; None for the trained ones.
     threads: the SQLite file that remembers conversations; only touched when a `thread` is named.
+    calibration: what makes probabilities; None for the bundled one.
+    risk, abstentions: the share of answers that may be wrong, or of questions that may go without one. UsageError where that cannot be promised.
     """
 
     def __init__(
@@ -67,12 +71,17 @@ class Agent:
         budget: Budget | None = None,
         threads: Path | None = None,
         base_url: str | None = None,
+        calibration: Calibration | None = None,
+        risk: float | None = None,
+        abstentions: float | None = None,
     ) -> None:
         self.corpus = corpus
         self.budget = budget or Budget()
         self._selector: Selector = selector or default_selector(corpus.encoder)
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
+        self._calibration = calibration or bundled_calibration()
+        self._least_confidence = self._calibration.reference.least(risk, abstentions)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
@@ -114,7 +123,15 @@ class Agent:
             opened = stack.enter_context(Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server))
             selector = chosen.selector(opened.encoder)
             agent = cls(
-                opened, model=chosen.model, selector=selector, reader=selector.pair, budget=chosen.budget, base_url=chosen.base_url
+                opened,
+                model=chosen.model,
+                selector=selector,
+                reader=selector.pair,
+                budget=chosen.budget,
+                base_url=chosen.base_url,
+                calibration=chosen.calibration(),
+                risk=chosen.risk,
+                abstentions=chosen.abstentions,
             )
             agent._closing = stack.pop_all()
         return agent
@@ -228,7 +245,7 @@ class Agent:
         asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id, approve=steps)
         if filters is not None:
             to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
-        context = RagContext(self.corpus, self._selector, self._model, budget or self.budget, reader=self._reader)
+        context = self._context(budget or self.budget)
         if thread is None:
             async for event in run(self._graph, context, asked):
                 yield event
@@ -250,8 +267,7 @@ class Agent:
                 raise UsageError(f"nothing waits on the thread {thread!r}", "It was decided already, or another question was asked there.")
             check(decision, await self._waits(left))
             kept = left.interrupts[0].value
-            context = RagContext(self.corpus, self._selector, self._model, Budget(**kept["budget"]), reader=self._reader)
-            context = replace(context, started=time.monotonic() - kept["seconds"])
+            context = replace(self._context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
             asked = cast(RagInput, {key: left.values[key] for key in RagInput.__annotations__ if key in left.values})
             events = run(graph, context, asked, config=threads.config(self._key(thread)), decision=decision)
             async for event in self._on_thread(thread, events):
@@ -269,8 +285,18 @@ class Agent:
         return await self._waits(left) if left.interrupts else None
 
     async def _waits(self, left: StateSnapshot) -> Waiting:
-        context = RagContext(self.corpus, self._selector, reader=self._reader)
-        return await asyncio.to_thread(to_waiting, left.values, context, left.interrupts[0])
+        return await asyncio.to_thread(to_waiting, left.values, self._context(self.budget), left.interrupts[0])
+
+    def _context(self, budget: Budget) -> RagContext:
+        return RagContext(
+            self.corpus,
+            self._selector,
+            self._model,
+            budget,
+            reader=self._reader,
+            calibration=self._calibration,
+            least_confidence=self._least_confidence,
+        )
 
     def _key(self, thread: str) -> str:
         """A conversation belongs to one corpus: another corpus's, under the same name, is another conversation."""

@@ -17,6 +17,7 @@ from ..tools.home import passel_home
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from ..rerankers.calibration import Calibration
     from ..rerankers.selector.selector import LearnedSelector
     from ..tools.encoder import Encoder
 
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
     budget: Budget = Field(default=Budget())
     passages: int = Field(default=12, ge=1, le=100, description="most passages the generator sees; the selector takes no more than 12")
+    risk: float | None = Field(default=None, gt=0, lt=1, description="wrong answers at most, as a share of the answers; less sure ones are not given")
+    abstentions: float | None = Field(default=None, gt=0, lt=1, description="questions to abstain on at most, as a share")
     weights: Path | None = Field(default=None, description="folder that passel train wrote; none: the bundled weights")
 
     @classmethod
@@ -69,6 +72,15 @@ class Settings(BaseSettings):
         from ..rerankers.default import WEIGHTS, default_selector
 
         return default_selector(encoder, weights=self.weights or WEIGHTS, device=self.device, most=self.passages)
+
+    def calibration(self) -> Calibration:
+        from ..rerankers.default import WEIGHTS, calibration
+
+        return calibration(self.weights or WEIGHTS)
+
+    def least_confidence(self) -> float:
+        """That `risk` or `abstentions` ask for. Raises UsageError where that cannot be promised."""
+        return self.calibration().reference.least(self.risk, self.abstentions)
 
     def digest(self) -> str:
         """Of the weights in use."""

@@ -22,4 +22,5 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     else:
         outcome, text, error = "abstained", f"I don't know: {verdict.get('why', 'nothing was found')}.{missing} I searched for {tried}.", None
     turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
-    return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": 0.0, "error": error}, "turns": turns}
+    confidence = verdict.get("confidence", 0.0)  # of the answer that was not given
+    return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error}, "turns": turns}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..rerankers.default import pair_model
+from ..rerankers.calibration import Calibration
+from ..rerankers.default import calibration, pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget, Spent
 from ..tools.candidate import Candidate
@@ -33,6 +34,10 @@ class RagContext:
     """Passages that one search keeps."""
     reader: PairModel = field(default_factory=pair_model)
     """What the embedded generator, resolve and judge read the selected passages with; one with the selector's, so that it remembers them."""
+    calibration: Calibration = field(default_factory=calibration)
+    """What makes probabilities of a run's signals."""
+    least_confidence: float = 0.0
+    """To answer with: what keeps a wished risk."""
     started: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:

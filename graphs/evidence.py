@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp
 from typing import Any
 
 from ..rerankers.selector.examples import read_passages
@@ -90,31 +89,21 @@ def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    answerable: float
-    """P(the evidence suffices), in [0, 1]."""
-    missing: list[str]
-    """Names and words of the question that the evidence does not hold."""
-    missing_names: list[str]
+class Missing:
+    """What of the question the evidence does not hold."""
+
+    names: list[str]
+    words: list[str]
+    """Those of no name."""
 
 
-def weigh(read: Read, relevance: Sequence[float]) -> Evidence:
-    """How likely the selected passages hold the answer, and which names and words of the question they lack. `relevance`: of each of them."""
+def missing(read: Read) -> Missing:
     there = list({word for passage in read.passages for word in content_words(f"{passage.title}. {passage.text}")})
     names = proper_names(_CARRIED.sub("", read.question))
     lacking = [name for name in names if covered(content_words(name), there) < 1.0]
     in_names = {word for name in names for word in content_words(name)}
-    words = [word for word in content_words(read.question) if word not in in_names and not holds(there, word)]
-    found = read.found
-    if found is None:
-        return Evidence(0.0, lacking or words, lacking)
-    in_names_found = covered(list(in_names), there) if in_names else 1.0
-    score = min(10.0, max(-10.0, found.score))
-    odds = _BIAS + _SCORE * score + _RELEVANCE * max(relevance, default=0.0) + _NAMES * in_names_found
-    return Evidence(1.0 / (1.0 + exp(-odds)), [*lacking, *words], lacking)
+    return Missing(lacking, [word for word in content_words(read.question) if word not in in_names and not holds(there, word)])
 
 
 _CARRIED = re.compile(r" \([^()]*\)$")
 """What condense adds to a question that points back: names for the search, which no answer has to hold."""
-_BIAS, _SCORE, _RELEVANCE, _NAMES = -4.48, 0.13, 1.42, 3.24
-"""Logistic regression; see docs/systems.md for what it was fitted on."""

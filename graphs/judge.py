@@ -1,28 +1,46 @@
-"""judge: answer, look again for a named reason, or abstain. Here by simple rules on the evidence and the coverage of the sub-questions."""
+"""judge: answer, look again for a named reason, or abstain: by two calibrated probabilities and the coverage of the sub-questions."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from langgraph.runtime import Runtime
 
+from ..tools import chat
+from ..tools.candidate import Candidate, query_key
 from .answer import Query, Verdict
-from .context import RagContext, with_passages
+from .context import RagContext, selected_passages, spent_on, with_passages
 from .events import Judged
-from .evidence import read_selected, weigh
+from .evidence import Read, missing, read_selected
+from .gaps import MOST_GAPS, gaps
+from .prompts import LOOK, numbered
+from .signals import signals
 from .state import RagState, RagUpdate, ready, same_query
 
 ENOUGH = 0.3
-"""Least `answerable` to answer from: of `val` questions whose evidence was there 0 to 8% fell below it, of MuSiQue's 15 to 27%."""
+"""Least `answerable` to answer from."""
 ENOUGH_FOR_A_CHAT_MODEL = 0.15
 """A chat model reads the passages itself and can decline, so it is asked more readily."""
+_LOOKED_AT = 3
+"""Candidates from which a look starts where nothing is selected."""
+MOST_QUERY_CHARACTERS = 200
+"""Of a query that a chat model wrote."""
 
 
-def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
+async def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads the selection, the plan and what was asked; writes `verdict`; a look is counted in `spent` and clears `draft`."""
-    verdict = _decide(state, runtime.context)
-    runtime.stream_writer(Judged(verdict=verdict))
+    context = runtime.context
+    verdict = await asyncio.to_thread(_decide, state, context)
     looks = verdict.kind == "look"
+    replies: list[chat.Reply] = []
+    if looks and verdict.queries[0].reason == "gap" and context.model is not None and not context.exhausted(state["spent"]):
+        written, replies = await _rewritten(verdict, state, context)
+        verdict = verdict.model_copy(update={"queries": written or verdict.queries})
+    runtime.stream_writer(Judged(verdict=verdict))
     # what was written before belongs to the old evidence: after a look generate may try again
-    return {"verdict": verdict.model_dump(), "spent": {"looks": int(looks)}, **({"draft": None} if looks else {})}
+    return {"verdict": verdict.model_dump(), "spent": {**spent_on(replies), "looks": int(looks)}, **({"draft": None} if looks else {})}
 
 
 def _decide(state: RagState, context: RagContext) -> Verdict:
@@ -40,21 +58,66 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         queries = [Query(query=sub["question"], reason="next_hop", sub_question=sub["id"]) for sub in waiting]
         return Verdict(kind="look", why="a sub-question became ready", queries=queries)
 
-    selection = state["selection"]
-    read = read_selected(context.reader, state["standalone"], with_passages(state["candidates"], corpus, filters), selection)
-    evidence = weigh(read, selection["relevance"] if selection else ())
+    selection, calibration = state["selection"], context.calibration
+    candidates = with_passages(state["candidates"], corpus, filters)
+    read = read_selected(context.reader, state["standalone"], candidates, selection)
+    told = signals(read, selection, state["sub_questions"])
+    lacking = missing(read)
+    known = Verdict(
+        kind="abstain",
+        why="",
+        missing=lacking.names,
+        answerable=calibration.answerable(told),
+        confidence=calibration.confidence(told),
+        signals=told,
+        found=" ".join(read.found.text.split()) if read.found else "",
+    )
     declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
-    enough = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
-    if evidence.answerable >= enough and not declined:
-        why = "the evidence speaks of what is asked"
-        return Verdict(kind="answer", why=why, answerable=evidence.answerable, missing=evidence.missing_names)
-    gaps = [Query(query=gap, reason="gap") for gap in evidence.missing_names if same_query(gap) not in asked]
-    if gaps and may_look:
-        why = "the evidence does not speak of what the question names"
-        return Verdict(kind="look", why=why, queries=gaps[:2], missing=evidence.missing, answerable=evidence.answerable)
+    enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
+    sure = known.confidence >= context.least_confidence
+    if read.passages and enough and sure and not declined:
+        return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
+    if may_look and not _in_vain(state["verdict"], candidates):
+        best = read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection))
+        queries = [query for query in gaps(best, lacking) if same_query(query.query) not in asked][:MOST_GAPS]
+        if queries:
+            return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
+    why = _why(known, read, selection, context, enough=enough, declined=declined)
+    return known.model_copy(update={"why": why, "missing": lacking.names or lacking.words})
+
+
+def _best(selection: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As if the first of the ranking were selected."""
+    return {"ids": (selection or {}).get("ranked", ())[:_LOOKED_AT]}
+
+
+def _in_vain(before: Mapping[str, Any] | None, candidates: Sequence[Candidate]) -> bool:
+    """Whether the last look brought no passage that was not known: another would not either."""
+    if before is None or before["kind"] != "look":
+        return False
+    looked = {query_key(query["query"]) for query in before["queries"]}
+    return not any(all(hit.query in looked for hit in candidate.hits) for candidate in candidates)
+
+
+def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext, *, enough: bool, declined: bool) -> str:
     if not read.passages:
         reason = selection["stop_reason"] if selection else "no candidates"
-        why = "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
-        return Verdict(kind="abstain", why=why, missing=evidence.missing)
-    why = "no sentence of the evidence could be cited for an answer" if declined else "the evidence does not cover the question"
-    return Verdict(kind="abstain", why=why, missing=evidence.missing, answerable=evidence.answerable)
+        return "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
+    if declined:
+        return "no sentence of the evidence could be cited for an answer"
+    if enough:
+        return f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
+    return "the evidence does not cover the question"
+
+
+async def _rewritten(verdict: Verdict, state: RagState, context: RagContext) -> tuple[list[Query], list[chat.Reply]]:
+    """The queries of a look in a chat model's words, where it writes any that were not asked before."""
+    assert context.model is not None
+    passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
+    lacking = f"\nNot found yet: {', '.join(verdict.missing)}" if verdict.missing else ""
+    prompt = numbered([(passage.title, passage.text) for passage in passages], state["standalone"] + lacking)
+    reply = await chat.ask(context.model, LOOK, prompt, timeout=context.time_left())
+    lines = [line.strip(" -*•\"'") for line in reply.text.splitlines()] if reply.error is None else []
+    asked = {same_query(query["query"]) for query in state["queries"]}
+    fresh = {same_query(line): line for line in lines if line and len(line) <= MOST_QUERY_CHARACTERS and same_query(line) not in asked}
+    return [Query(query=line, reason="gap") for line in list(fresh.values())[:MOST_GAPS]], [reply]

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..tools.encoder import Encoder
 from ..tools.pair import PAIR, PairModel
 from ..tools.weights import read_file
+from .calibration import CALIBRATION, Calibration
 from .selector.network import ListNetwork
 from .selector.policy import MOST
 from .selector.selector import SELECTOR, LearnedSelector, load_network
@@ -27,15 +28,25 @@ def default_selector(encoder: Encoder, *, weights: Path = WEIGHTS, device: str |
     return LearnedSelector(pair_model(weights, device), _network(weights / SELECTOR), encoder.count_tokens, most=most)
 
 
+def calibration(weights: Path = WEIGHTS) -> Calibration:
+    """A folder without one of its own uses the bundled one. Raises PasselError where the file is something else."""
+    return _calibration((weights if (weights / CALIBRATION).is_file() else WEIGHTS) / CALIBRATION)
+
+
 def digest(weights: Path = WEIGHTS) -> str:
     """What tells one pair of weights from another, in results."""
-    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in (PAIR, SELECTOR)]
+    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in (PAIR, SELECTOR, CALIBRATION)]
     return hashlib.sha256(b"".join(map(read_file, files))).hexdigest()[:16]
 
 
 @cache
 def _pair(file: Path, device: str | None) -> PairModel:
     return PairModel.load(file, device=device)
+
+
+@cache
+def _calibration(file: Path) -> Calibration:
+    return Calibration.load(file)
 
 
 @cache

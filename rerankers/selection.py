@@ -23,6 +23,8 @@ class Selection:
     """Every candidate in the order in which it was ranked, the selected ones among them."""
     scores: tuple[float, ...] = ()
     """For each of `ranked`, the score in [0, 1] by which it stands there."""
+    nothing: float = 0.0
+    """P(nothing here helps), where the selector can tell."""
     fallback: bool = False
 
     def __post_init__(self) -> None:

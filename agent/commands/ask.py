@@ -9,7 +9,7 @@ import typer
 
 from .. import terminal
 from .approving import ApproveOption, Asker, asker, read_steps, typed_line
-from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, asking
+from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, RiskOption, asking
 
 if TYPE_CHECKING:
     from ...graphs.answer import Answer, Citation
@@ -34,6 +34,7 @@ def ask(
     filter: FilterOption = None,
     thread: Annotated[str | None, typer.Option("--thread", metavar="NAME", help="Remember this conversation, or go on with it.")] = None,
     budget: BudgetOption = None,
+    risk: RiskOption = None,
     approve: ApproveOption = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show what happened as a tree.")] = False,
     json: JsonOption = False,
@@ -45,7 +46,7 @@ def ask(
     """
 
     def answered(*, quiet: bool) -> Answer | Waiting:
-        with asking(corpus, model, base_url, filter, budget) as (agent, options):
+        with asking(corpus, model, base_url, filter, budget, risk) as (agent, options):
             events = agent.stream(terminal.clean(question), thread=thread, approve=read_steps(approve), **options)
             return follow(events, trace=trace, quiet=quiet, going_on=asker(agent, thread or "", typed_line))
 

@@ -14,7 +14,7 @@ from ...tools.errors import PasselError
 from .. import terminal
 from .approving import ApproveOption, asker, read_steps, typed_line
 from .ask import follow
-from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, ModelOption, asking
+from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, ModelOption, RiskOption, asking
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -29,13 +29,14 @@ def chat(
     filter: FilterOption = None,
     thread: Annotated[str | None, typer.Option("--thread", metavar="NAME", help="Go on with this conversation.", show_default="a new one")] = None,
     budget: BudgetOption = None,
+    risk: RiskOption = None,
     approve: ApproveOption = None,
 ) -> None:
     """Talk with a corpus: follow-up questions may point back to what was said."""
     from ...graphs.answer import Answer
 
     name = thread or f"chat-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    with asking(corpus, model, base_url, filter, budget) as (agent, options):
+    with asking(corpus, model, base_url, filter, budget, risk) as (agent, options):
         _greet(agent, name)
         tracing, asked, failed = False, 0, 0
         answer: Answer | None = None

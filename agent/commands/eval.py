@@ -6,6 +6,7 @@ import contextlib
 import json as jsonlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ...evals.setup import Setup
     from ...rerankers.cut_selector import CutSelector
     from ...rerankers.selector.selector import LearnedSelector
+    from ...tools.pair import PairModel
     from ..settings import Settings
 
 evaluate = typer.Typer(help="Measure: retrieval, selection, answers, reranking, abstention, robustness.", no_args_is_help=True)
@@ -178,6 +180,7 @@ def qa(
     base_url: BaseUrlOption = None,
     compare: CompareOption = None,
     against: AgainstOption = None,
+    without_looks: Annotated[bool, typer.Option("--without-looks", help="Paired differences to the same agent that searches once.")] = False,
     drop_gold: DropOption = None,
     rate: RateOption = 1.0,
     limit: LimitOption = None,
@@ -200,20 +203,23 @@ def qa(
     outputs = _Outputs(json, predictions, html, results)
     with _prepared("qa", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
         selector = asking.settings.selector(setup.encoder)
-        means = (asking.budget, asking.model, selector.pair)
+        means = asking.means(selector.pair)
         with _kept(setup, outputs) as kept:
             rivals = _rivals(against or (), selector, asking.settings, setup)
             learned = {name: rival for name, rival in rivals.items() if isinstance(rival, LearnedSelector)}
             if alone := sorted(rivals.keys() - learned.keys()):
                 raise UsageError(f"{alone[0].partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
-            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
             others = {}
             for name, rival in learned.items():
-                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, asking.budget, asking.model, rival.pair)  # type: ignore[misc]
+                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, **asking.means(rival.pair))  # type: ignore[misc]
                 others[name] = _predict(setup, of_rival, kept, jobs, variant=name)
             for name, other in experiment.variants(rules, setup, lines, selector):
                 kept.forget(experiment.cut_otherwise(name, other, setup))
-                others[name] = _predict(setup, experiment.predictor(setup, other, *means), kept, jobs, variant=name)
+                others[name] = _predict(setup, experiment.predictor(setup, other, **means), kept, jobs, variant=name)
+            if without_looks:
+                once = experiment.predictor(setup, lambda _: selector, **{**means, "budget": replace(asking.budget, looks=0)})
+                others["without looks"] = _predict(setup, once, kept, jobs, variant="without looks")
             _settle(kept, setup, lines, [line for made in others.values() for line in made])
         _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs, setup)
 
@@ -270,11 +276,11 @@ def abstain(
     outputs = _Outputs(json, predictions, html, results)
     with _prepared("abstain", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
         selector = asking.settings.selector(setup.encoder)
-        means = (asking.budget, asking.model, selector.pair)
+        means = asking.means(selector.pair)
         with _kept(setup, outputs) as kept:
-            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, *means), kept, jobs)
+            lines = _predict(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
             _settle(kept, setup, lines)
-        _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
+        _finish(experiment.summarize(setup, lines, asking.settings.calibration().reference), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()
@@ -303,12 +309,12 @@ def robustness(
         _planted(clean, data, names) as planted,
     ):
         selector = asking.settings.selector(planted.setup.encoder)
-        means = (asking.budget, asking.model, selector.pair)
+        means = asking.means(selector.pair)
         with _kept(planted.setup, outputs) as kept:
-            lines = _predict(planted.setup, experiment.predictor(planted, "", selector, *means), kept, jobs)
+            lines = _predict(planted.setup, experiment.predictor(planted, "", selector, **means), kept, jobs)
             others = {
                 name: _predict(
-                    planted.of(name), experiment.predictor(planted, name, selector, *means), kept, jobs, variant=name
+                    planted.of(name), experiment.predictor(planted, name, selector, **means), kept, jobs, variant=name
                 )
                 for name in names
             }
@@ -407,7 +413,13 @@ class _Asking:
 
         settings = self.settings
         selecting = {"passages": settings.passages, "weights": settings.digest()}
-        return {"model": settings.model, "base_url": settings.base_url, **selecting, "budget": asdict(self.budget)}
+        risk = {name: value for name, value in (("risk", settings.risk), ("abstentions", settings.abstentions)) if value is not None}
+        return {"model": settings.model, "base_url": settings.base_url, **selecting, **risk, "budget": asdict(self.budget)}
+
+    def means(self, reader: PairModel) -> dict[str, Any]:
+        """What a question is asked with, beside the selector."""
+        calibrated = {"calibration": self.settings.calibration(), "least_confidence": self.settings.least_confidence()}
+        return {"budget": self.budget, "model": self.model, "reader": reader, **calibrated}
 
 
 @contextlib.contextmanager

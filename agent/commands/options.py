@@ -35,6 +35,9 @@ FilterOption = Annotated[
 BudgetOption = Annotated[
     str | None, typer.Option("--budget", metavar="NAME=N,…", help="Limits: calls, tokens, seconds, looks, evidence_tokens.")
 ]
+RiskOption = Annotated[
+    float | None, typer.Option("--risk", metavar="SHARE", help="Of the answers at most this share wrong (0.2): abstain where less sure.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 CorpusArgument = Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus by name, or its folder.", show_default=False)]
 
@@ -74,13 +77,18 @@ def open_corpus(settings: Settings, *, create: bool = False) -> Corpus:
 
 @contextlib.contextmanager
 def asking(
-    corpus: str | None, model: str | None, base_url: str | None, filter: Sequence[str] | None, budget: str | None
+    corpus: str | None,
+    model: str | None,
+    base_url: str | None,
+    filter: Sequence[str] | None,
+    budget: str | None,
+    risk: float | None = None,
 ) -> Iterator[tuple[Agent, dict[str, Any]]]:
     """An agent as the options and the settings say, and the keywords for its questions. Raises UsageError."""
     from ..agent import Agent
     from ..settings import Settings
 
-    settings = Settings.load(corpus=corpus, model=model, base_url=base_url)
+    settings = Settings.load(corpus=corpus, model=model, base_url=base_url, risk=risk)
     options = {"filters": read_filters(filter), "budget": read_budget(budget, settings.budget)}
     with terminal.working("opening the corpus"):
         agent = Agent.from_settings(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -10,7 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,7 +20,9 @@ from .. import progress, terminal
 from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
 
 if TYPE_CHECKING:
+    from ...evals.calibrating import CalibrationRow
     from ...evals.training import Part
+    from ...rerankers.calibration import Calibration
     from ...rerankers.selector.examples import ListExample
     from ...tools.pair import PairModel
 
@@ -139,6 +142,60 @@ def selector(
     terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
 
 
+@train.command()
+def calibrator(
+    data: DataArgument,
+    out: OutOption,
+    corpus: CorpusOption = None,
+    split: Annotated[
+        Literal["all", "train", "val"], typer.Option("--split", help="val for data sets that reader and selector were trained on; all for your own.")
+    ] = "val",
+    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of each file.")] = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+) -> None:
+    """What `answerable` and `confidence` say, and what --risk can promise: from runs on questions that nothing was trained on.
+
+    Each question is asked three times: as it is, with all of its evidence replaced, and with one passage of it replaced. With --corpus, your own
+    questions are asked of your own corpus as they are; those with "answerable": false show what missing evidence looks like.
+    """
+    from ...evals.calibrating import SHARES, calibrate, calibration_rows
+    from ...evals.experiments.qa import predictor
+    from ...evals.predictions import Predictions, digest_of
+    from ...evals.run import predict_all
+    from ...evals.setup import NothingToAsk, prepare
+    from ...rerankers.calibration import CALIBRATION
+    from ...rerankers.default import calibration
+    from ..settings import Settings, corpus_path
+
+    settings = Settings.load(model=model, base_url=base_url)
+    chat = cached_chat_model(settings.model, settings.base_url) if settings.model else None
+    folder = corpus_path(corpus) if corpus else None
+    _folder(out)
+    rows: list[CalibrationRow] = []
+    means = {"experiment": "calibrator", "weights": settings.digest(), "model": settings.model}
+    with progress.shown() as tell:
+        for kind in SHARES if folder is None else ("as it is",):
+            drop: Literal["all", "one"] | None = {"none": "all", "part": "one"}.get(kind)  # type: ignore[assignment]
+            options: dict[str, Any] = {"drop": drop} if drop else {}
+            setting = "corpus" if folder else "distractor"
+            with contextlib.suppress(NothingToAsk), prepare(
+                data, setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
+            ) as setup:
+                selector = settings.selector(setup.encoder)
+                asked = predictor(setup, lambda _, chosen=selector: chosen, settings.budget, chat, selector.pair)
+                with Predictions(out / f"calibration {kind}.jsonl", digest_of(setup.settings)) as kept:
+                    lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking: evidence {kind}"))
+                rows += calibration_rows(setup.questions, lines, kind)
+    try:
+        made, unseen = calibrate(rows, calibration().answerable if folder else None)
+    except ValueError as error:
+        raise UsageError(f"{len(rows)} questions are too few to calibrate with: {error}", "Give more, or answers that are known.") from None
+    made.save(out / CALIBRATION)
+    _tell_calibration(rows, made, unseen)
+    terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
+
+
 def _tell(chosen: Mapping[str, Any]) -> None:
     """On `val`: what each stage reached."""
     from rich.table import Table
@@ -149,6 +206,33 @@ def _tell(chosen: Mapping[str, Any]) -> None:
         shown = [figures["val reward"], figures.get("val answer", 0.0), figures["score"], figures["val length"]]
         table.add_row({"grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
+
+
+def _tell_calibration(rows: Sequence[CalibrationRow], made: Calibration, unseen: Sequence[float]) -> None:
+    """On these questions, each told by calibrators that did not see it: what is known, and what can be promised."""
+    from rich.table import Table
+
+    from ...evals.metrics.calibration import auroc, ece
+
+    def shown(of: Callable[[Sequence[float], Sequence[float]], float], told: Sequence[float], truth: Sequence[bool]) -> str:
+        return f"{of(told, [float(one) for one in truth]):.3f}" if len(set(truth)) > 1 else "–"
+
+    table = Table("probability", "questions", "AUROC", "ECE", box=None)
+    kept = [n for n, row in enumerate(rows) if row.kind != "part"]
+    there = [rows[n].there for n in kept]
+    told = [unseen[n] for n in kept]
+    table.add_row("answerable", str(len(kept)), shown(auroc, told, there), shown(ece, told, there))
+    of = made.reference
+    table.add_row("confidence", str(len(of.right)), shown(auroc, of.confidence, of.right), shown(ece, of.confidence, of.right))
+    terminal.say(table)
+    for wish in (0.05, 0.1, 0.2, 0.3):
+        try:
+            least = of.at_most_wrong(wish)
+        except UsageError as error:
+            terminal.say(f"--risk {wish:g}: {error}. {error.hint}")
+        else:
+            answered = sum(one >= least for one in of.confidence) / len(of.confidence)
+            terminal.say(f"--risk {wish:g}: answer at a confidence of {least:.2f} and more, {answered:.0%} of these questions")
 
 
 def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:

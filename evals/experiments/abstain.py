@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...rerankers.default import calibration
+from ...rerankers.risk import Reference
+from ...tools.errors import UsageError
 from ..labels import said_values
-from ..metrics.bootstrap import interval_of
+from ..metrics.bootstrap import interval, interval_of
 from ..metrics.calibration import aurc, auroc, ece, nauc, risk_coverage
 from ..predictions import Line
 from ..question import Question
@@ -33,9 +36,11 @@ _EVIDENCE = "Is the evidence there?"
 _FITTED = "length and first-stage scores, fitted here"
 _FOLDS = 5
 _TOP = 10
+_WISHES = (0.05, 0.1, 0.2, 0.3)
 
 
-def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
+def summarize(setup: Setup, lines: Sequence[Line], reference: Reference | None = None) -> Result:
+    """reference: what risk control promises by; None for that of the bundled weights."""
     result = qa.summarize(setup, lines)
     result.experiment = "abstain"
     known = [(question, line) for question, line in zip(setup.questions, lines, strict=True) if question.answerable is not None]
@@ -46,6 +51,7 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     else:
         result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
     _confidence(result, setup.questions, lines)
+    _risk(result, setup.questions, lines, reference or calibration().reference)
     first = ("auroc", "ece", "confidence_ece", "aurc", "nauc", "aurc_f1", "nauc_f1")  # what is measured here, before what qa measures too
     result.metrics = {name: result.metrics[name] for name in dict.fromkeys([*first, *result.metrics]) if name in result.metrics}
     names = {"auroc": "AUROC of answerable", "ece": "ECE", "nauc_f1": "nAUC of confidence (F1)"}
@@ -89,13 +95,13 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
     for name, score in rivals.items():
         cells: list[Estimate | None] = []
         for loss in losses.values():
-            cells += [interval_of(aurc, score, loss), _defined(nauc, score, 1.0 - loss)]
+            better = None if score is ours else interval_of(lambda a, b, lost: aurc(b, lost) - aurc(a, lost), ours, score, loss)
+            cells += [interval_of(aurc, score, loss), _defined(nauc, score, 1.0 - loss), better]
         rows.append(Row(name, tuple(cells), ours=name.endswith("(ours)")))
-    for n, name in enumerate(("aurc", "nauc", "aurc_f1", "nauc_f1")):
-        cell = rows[0].cells[n]
-        if isinstance(cell, Estimate):
+    for name, cell in zip(("aurc", "nauc", "", "aurc_f1", "nauc_f1"), rows[0].cells, strict=False):
+        if name and isinstance(cell, Estimate):
             result.metrics[name] = cell
-    columns = ("AURC", "nAUC", "AURC (1 − F1)", "nAUC (1 − F1)")
+    columns = ("AURC", "nAUC", "ours is better by", "AURC (1 − F1)", "nAUC (1 − F1)", "ours is better by")
     note = "AURC: mean risk over all coverages, lower is better. nAUC: 1 is the oracle's order, 0 a random one."
     result.tables.insert(1, Table("Is the answer right?", columns, tuple(rows), note=note))
     result.curves.insert(
@@ -107,6 +113,37 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
             tuple(Series(name, risk_coverage(score, losses["F1"]), ours=name.endswith("(ours)")) for name, score in rivals.items()),
         ),
     )
+
+
+def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], reference: Reference) -> None:
+    """What a wish for few wrong answers comes to: the threshold that the reference gives, and what it does on these questions."""
+    from scipy.stats import binomtest
+
+    known = [(question, line) for question, line in zip(questions, lines, strict=True) if question.answers or question.answerable is False]
+    if not known:
+        return
+    right = np.array([said_values(question, line)[0] == 1.0 for question, line in known])
+    sure = np.array([line["confidence"] if line["outcome"] in ("answered", "partial") else -1.0 for _, line in known])
+    rows = []
+    for wish in _WISHES:
+        most = max((share for share, risk in risk_coverage(sure, 1.0 - right) if risk <= wish), default=0.0)
+        oracle = min(1.0, float(right.mean()) / (1.0 - wish))
+        try:
+            least = reference.at_most_wrong(wish)
+        except UsageError as error:
+            rows.append(Row(f"at most {wish:.0%} wrong", (None, None, None, error.hint, most, oracle)))
+            continue
+        answered = sure >= least
+        wrong = int((answered & ~right).sum())
+        kept = not answered.any() or binomtest(wrong, int(answered.sum()), wish, alternative="greater").pvalue >= 0.05
+        share = interval((~right[answered]).astype(float)) if answered.any() else None
+        rows.append(Row(f"at most {wish:.0%} wrong", (least, float(answered.mean()), share, "yes" if kept else "no", most, oracle)))
+    columns = ("confidence", "answered", "of these wrong", "kept", "best threshold answers", "oracle answers")
+    note = (
+        "Thresholds by conformal risk control on the reference of the weights. Kept: the binomial test at 95% does not refute the wish. Best threshold: "
+        "in hindsight, on these questions. Oracle: knows which answers are right."
+    )
+    result.tables.insert(2, Table("Wrong answers on request", columns, tuple(rows), note=note))
 
 
 def _defined(statistic: Callable[..., float], *arrays: Floats) -> Estimate | None:

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...graphs.answer import Answer
+from ...graphs.answer import Answer, Verdict
 from ...graphs.context import RagContext
-from ...graphs.events import Answered, Event
+from ...graphs.events import Answered, Event, Judged
 from ...graphs.rag import build_graph
 from ...graphs.run import new_question, run
+from ...rerankers.calibration import Calibration
+from ...rerankers.default import calibration as bundled_calibration
 from ...rerankers.default import pair_model
 from ...rerankers.selection import Selection, Selector
 from ...tools.budget import Budget
@@ -65,18 +67,29 @@ def predictor(
     budget: Budget,
     model: BaseChatModel | None = None,
     reader: PairModel | None = None,
+    calibration: Calibration | None = None,
+    least_confidence: float = 0.0,
 ) -> Predict:
-    """`reader`: None for the bundled one."""
+    """`reader`, `calibration`: None for the bundled ones."""
     graph = build_graph().compile()
-    reader = reader or pair_model()
+    reader, calibration = reader or pair_model(), calibration or bundled_calibration()
 
     def predict(question: Question) -> Line:
         recorded = _Recorded(selector_of(question))
         found = max(FOUND, len(question.passages)) if setup.setting == "distractor" else FOUND
-        context = RagContext(setup.corpus(question), recorded, model, budget, found=found, reader=reader)
+        context = RagContext(
+            setup.corpus(question),
+            recorded,
+            model,
+            budget,
+            found=found,
+            reader=reader,
+            calibration=calibration,
+            least_confidence=least_confidence,
+        )
         history = list(question.history) if question.history else None
         asked = new_question(question.question, history=history, filters=scope(question, setup.setting), id=question.id)
-        answer = asyncio.run(_last(run(graph, context, asked)))
+        answer, verdict = asyncio.run(_last(run(graph, context, asked)))
         scores = recorded.scores()
         return line_of(
             answer,
@@ -85,6 +98,8 @@ def predictor(
             tokens=setup.encoder.count_tokens([candidate.text for candidate in answer.candidates]),
             fallback=bool(recorded.selection and recorded.selection.fallback),
             first_stage=_first_stage(candidates(setup.corpus(question), question, setup.setting)),
+            signals={name: round(value, 4) for name, value in verdict.signals.items()} if verdict else {},
+            found=verdict.found if verdict else "",
             cut=recorded.selector.k if isinstance(recorded.selector, Recut) else None,
         )
 
@@ -99,12 +114,15 @@ def _first_stage(found: Sequence[Candidate]) -> dict[str, Any]:
     return {"length": len(found), **{channel: sorted(of, reverse=True)[:_TOP] for channel, of in sorted(scores.items())}}
 
 
-async def _last(events: AsyncIterator[Event]) -> Answer:
+async def _last(events: AsyncIterator[Event]) -> tuple[Answer, Verdict | None]:
+    """With the last verdict, where the run came to one."""
+    verdict: Verdict | None = None
     last: Event | None = None
-    async for event in events:
-        last = event
+    async for last in events:
+        if isinstance(last, Judged):
+            verdict = last.verdict
     assert isinstance(last, Answered), "a run ends in Answered"
-    return last.answer
+    return last.answer, verdict
 
 
 def values(question: Question, line: Line) -> Values | None:

@@ -44,7 +44,8 @@ class LearnedSelector:
             picks = decode(self.network, encoded, budgets)
             further = decode(self.network, encoded, budgets, go_on=True).tolist()[0]
             relevance = encoded.relevance[0].sigmoid().tolist()
-            stop = self._why(encoded, picks, budgets)
+            steps = step_log_probs(self.network, encoded, picks, budgets)[0]
+            stop = self._why(encoded, picks, budgets, steps)
         chosen = picks.tolist()[0]
         if len(chosen) > self.most:
             chosen, stop = chosen[: self.most], f"at most {self.most} passages"
@@ -59,13 +60,14 @@ class LearnedSelector:
             sum(tokens[place] for place in chosen),
             ranked=tuple(ids[place] for place in order),
             scores=tuple(accumulate((relevance[place] for place in order), min)),  # never above an earlier one's: cut rules want them falling
+            nothing=float(steps[0, -1].exp()),
         )
 
-    def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor) -> str:
+    def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor, steps: torch.Tensor) -> str:
         count = int(picks.counts[0])
         if count == MOST:
             return f"at most {MOST} passages"
-        last = step_log_probs(self.network, encoded, picks, budgets)[0, count]
+        last = steps[count]
         if torch.isfinite(last[:-1]).any():
             return f"stop, p = {float(last[-1].exp()):.2f}"
         return "end of the candidates" if count == int(encoded.there.sum()) else f"evidence budget of {int(budgets[0])} tokens"

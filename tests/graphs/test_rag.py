@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from passel.graphs.answer import Answer
+from passel.graphs.context import RagContext
 from passel.graphs.rag import build_graph
+from passel.graphs.run import new_question, run
+from passel.rerankers.default import default_selector
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 
@@ -163,14 +166,45 @@ async def test_the_evidence_budget_holds(ask: Any, harbour: Corpus) -> None:
 
 
 async def test_after_a_look_for_a_gap_generate_may_try_again(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
-    """The first draft declines; judge looks for the name that is missing; the second draft counts."""
-    model = fake_chat.of(WHOLE, "UNKNOWN", "She was born in the village of Sedge. [1]")
+    """The first draft declines; judge looks for what is missing, in the model's words; the second draft counts."""
+    model = fake_chat.of(WHOLE, "UNKNOWN", "- architect of Quorl Hall\nSedge mill", "She was born in the village of Sedge. [1]")
     events = await ask("Where was the architect Ilse Marn of Quorl Hall born?", model=model)
     answer = events[-1].answer
     check(answer, harbour)
-    assert "gap" in [query.reason for query in answer.queries]
+    assert [query.query for query in answer.queries if query.reason == "gap"] == ["architect of Quorl Hall", "Sedge mill"]
     assert answer.outcome == "answered"
-    assert len(model.calls) == 3
+    assert len(model.calls) == 4
+
+
+async def test_a_look_that_the_model_cannot_word_is_worded_without_it(ask: Any, fake_chat: Any) -> None:
+    question = "Where was the architect Ilse Marn of Quorl Hall born?"
+    model = fake_chat.of(WHOLE, "UNKNOWN", "x" * 500, "She was born in the village of Sedge. [1]")
+    answer = (await ask(question, model=model))[-1].answer
+    assert [query.query for query in answer.queries if query.reason == "gap"] == ["Quorl Hall"]
+
+
+async def test_a_look_that_brought_nothing_new_is_the_last(ask: Any, fake_chat: Any) -> None:
+    """The corpus is so small that the first search finds all of it."""
+    answer = (await ask("Who was the mayor of Zebra Town in 1999?"))[-1].answer
+    assert answer.outcome == "abstained"
+    assert [query.reason for query in answer.queries].count("gap") <= 2
+    assert len({query.query for query in answer.queries}) == len(answer.queries)
+
+
+async def test_both_probabilities_are_always_there(ask: Any) -> None:
+    told = [(await ask(question))[-1].answer for question in ("Who designed the Harbour Hall?", "Who was the mayor of Zebra Town in 1999?")]
+    assert told[0].answerable > told[1].answerable
+    assert told[0].confidence > told[1].confidence
+    assert all(0 < chance < 1 for answer in told for chance in (answer.answerable, answer.confidence))
+
+
+async def test_who_asks_for_more_confidence_gets_fewer_answers(harbour: Corpus) -> None:
+    context = RagContext(harbour, default_selector(harbour.encoder), least_confidence=0.999)
+    events = [event async for event in run(build_graph().compile(), context, new_question("Who designed the Harbour Hall?"))]
+    answer = events[-1].answer
+    assert answer.outcome == "abstained"
+    assert "0.999" in answer.answer or "1.00 is asked for" in answer.answer
+    assert answer.confidence > 0.3
 
 
 async def test_parallel_calls_keep_to_the_budget(ask: Any, fake_chat: Any) -> None:

@@ -1,0 +1,81 @@
+"""What the calibrators learn from: runs on questions with their evidence, and on the same ones where all of it, or one passage, was taken away.
+
+The runs are predictions like those of `passel eval`: a line of signals for each question. Labels meet them here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..rerankers.calibration import Calibration
+from ..rerankers.calibrator import FOLDS, Calibrator, out_of_fold
+from ..rerankers.risk import Reference
+from ..tools.answers import exact_match
+from .labels import said
+from .predictions import Line
+from .question import Question
+
+Kind = Literal["as it is", "none", "part"]
+"""Of the evidence that is left to a question."""
+SHARES: Mapping[Kind, float] = {"as it is": 0.5, "none": 0.35, "part": 0.15}
+"""How much each kind counts in a data set, whatever the number of its questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRow:
+    group: str
+    """The data set."""
+    id: str
+    kind: Kind
+    signals: Mapping[str, float]
+    there: bool
+    """The evidence,"""
+    right: bool
+    """and the answer that was given, or that would have been given."""
+
+    @property
+    def fold(self) -> int:
+        """The same for all rows of a question."""
+        return hashlib.sha256(f"calibration {self.id}".encode("utf-8", "surrogatepass")).digest()[0] % FOLDS
+
+
+def calibration_rows(questions: Sequence[Question], lines: Sequence[Line], kind: Kind) -> list[CalibrationRow]:
+    """Of questions whose answers are known, or that have none; a run that failed tells nothing."""
+    rows = []
+    for question, line in zip(questions, lines, strict=True):
+        there = kind == "as it is" and question.answerable is not False
+        if line["outcome"] == "failed" or not line["signals"] or not (question.answers or not there):
+            continue
+        text = said(line) or line["found"]
+        right = bool(text and question.answers and exact_match(text, question.answers))
+        rows.append(CalibrationRow(question.dataset, question.id, kind, line["signals"], there, right))
+    return rows
+
+
+def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None) -> tuple[Calibration, list[float]]:
+    """The calibration, and for each row what `answerable` would be without it.
+
+    fallback: used where all evidence is there, as with a user's own questions. The reference of risk control are the questions as they are and those
+    without any evidence, each as told by calibrators that did not see it. Raises ValueError where every answer is right, or every one wrong.
+    """
+    signals, folds, counts = [row.signals for row in rows], [row.fold for row in rows], _counts(rows)
+    there, right = [row.there for row in rows], [row.right for row in rows]
+    confidence = Calibrator.fit(signals, right, counts)
+    if fallback is not None and len(set(there)) < 2:
+        answerable, unseen = fallback, [fallback(one) for one in signals]
+    else:
+        answerable, unseen = Calibrator.fit(signals, there, counts), out_of_fold(signals, there, folds, counts)
+    told = out_of_fold(signals, right, folds, counts)
+    kept = [n for n, row in enumerate(rows) if row.kind != "part"]
+    return Calibration(answerable, confidence, Reference(tuple(told[n] for n in kept), tuple(right[n] for n in kept))), unseen
+
+
+def _counts(rows: Sequence[CalibrationRow]) -> list[float]:
+    """Every data set as much as any other, every kind in it its share; 1 on average."""
+    sizes = Counter((row.group, row.kind) for row in rows)
+    shares = {group: sum(SHARES[kind] for other, kind in sizes if other == group) for group, _ in sizes}
+    return [len(rows) / len(shares) * SHARES[row.kind] / shares[row.group] / sizes[row.group, row.kind] for row in rows]

@@ -1,0 +1,45 @@
+"""Calibration: what makes a run's two probabilities, `answerable` and `confidence`, and what may be promised of the second. One JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..tools.errors import PasselError
+from .calibrator import Calibrator
+from .risk import Reference
+
+CALIBRATION = "calibration.json"
+"""Its file in a folder of weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    answerable: Calibrator
+    """P(the evidence suffices)"""
+    confidence: Calibrator
+    """P(the answer is right)"""
+    reference: Reference
+    """Of questions on which the second was tried."""
+
+    def save(self, file: Path) -> None:
+        kept: dict[str, Any] = {
+            "answerable": self.answerable.to_json(),
+            "confidence": self.confidence.to_json(),
+            "reference": [[round(told, 4), int(right)] for told, right in zip(self.reference.confidence, self.reference.right, strict=True)],
+        }
+        part = file.with_suffix(".part")  # a kill must not leave half a file
+        part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        part.replace(file)
+
+    @classmethod
+    def load(cls, file: Path) -> Calibration:
+        """Raises PasselError where the file is not what `save` wrote."""
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            reference = Reference(tuple(float(told) for told, _ in kept["reference"]), tuple(bool(right) for _, right in kept["reference"]))
+            return cls(Calibrator.from_json(kept["answerable"]), Calibrator.from_json(kept["confidence"]), reference)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PasselError(f"{file} holds no calibration: {error!r}", "Make it again: passel train calibrator.") from error

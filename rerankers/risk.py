@@ -1,0 +1,77 @@
+"""Risk control: which confidence to ask for, so that wrong answers, or abstentions, stay below a wished share.
+
+On a reference set, questions with the confidence that was told of each and whether the answer was right, the threshold is chosen as if the next
+question were one more of them, and its answer wrong. What is promised is the mean over questions like those of the reference set, not a bound for
+each.
+
+Source: "Conformal Risk Control" (Angelopoulos et al., ICLR 2024), theorem 1, for the loss [answered] · ([wrong] − wish), whose mean must not
+exceed 0. That loss does not fall with the threshold, which the theorem wants, so choosing the threshold slips by about one more wrong answer: it is
+counted too, and with it the promise holds where it was simulated (the test). "Prompt Risk Control" (arXiv 2311.13628) pays for a guarantee with high
+probability instead, which leaves next to nothing to answer with a few hundred references. The abstentions' loss falls: there the theorem holds as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+from ..tools.errors import UsageError
+
+_MORE_WRONG = 2
+"""The next question's answer, and the slip of choosing."""
+_LEAST_ANSWERED = 10
+"""References above the threshold: fewer say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One for each question."""
+
+    confidence: tuple[float, ...]
+    """As it was told of a question that the calibrator was not fitted on."""
+    right: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.confidence) != len(self.right):
+            raise ValueError("a reference holds one confidence and one truth for each question")
+
+    def least(self, risk: float | None, abstentions: float | None) -> float:
+        """The least confidence to answer at, 0 without a wish. Raises UsageError where both are wished."""
+        if risk is not None and abstentions is not None:
+            raise UsageError("few wrong answers and few abstentions cannot both be promised", "Set one of risk and abstentions.")
+        if risk is not None:
+            return self.at_most_wrong(risk)
+        return self.at_most_abstained(abstentions) if abstentions is not None else 0.0
+
+    def at_most_wrong(self, wish: float) -> float:
+        """The least confidence to answer at, so that at most this share of the answers is wrong.
+
+        Raises UsageError where that cannot be promised, with the smallest share that can.
+        """
+        bounds = self._bounds()
+        fitting = [confidence for confidence, bound in bounds if bound <= wish]
+        if not fitting:
+            smallest = min((bound for _, bound in bounds), default=1.0)
+            raise UsageError(
+                f"at most {wish:.0%} wrong answers cannot be promised: of {len(self.right)} questions of reference {sum(self.right)} were right",
+                f"The smallest share that can be promised is {smallest:.1%}.",
+            )
+        return min(fitting)
+
+    def at_most_abstained(self, wish: float) -> float:
+        """The least confidence to answer at, so that at most this share of the questions is abstained on."""
+        below = floor(wish * (len(self.confidence) + 1))
+        return (0.0, *sorted(self.confidence), 1.0)[min(below, len(self.confidence) + 1)]
+
+    def _bounds(self) -> list[tuple[float, float]]:
+        """(threshold, share of wrong answers that may be expected above it), by falling threshold; equal confidences are one."""
+        order: Sequence[int] = sorted(range(len(self.right)), key=lambda n: -self.confidence[n])
+        bounds: list[tuple[float, float]] = []
+        wrong = 0
+        for answered, n in enumerate(order, 1):
+            wrong += not self.right[n]
+            last = answered == len(order) or self.confidence[order[answered]] < self.confidence[n]
+            if last and answered >= _LEAST_ANSWERED:
+                bounds.append((self.confidence[n], (wrong + _MORE_WRONG) / (answered + 1)))
+        return bounds

@@ -1,0 +1,84 @@
+"""Versions of one text among the candidates: both are selected where they disagree, one of them where they do not.
+
+A selector takes one of two passages that say nearly the same, and whichever it takes: a copy with another name or number in it is left out unseen, or
+pushes the original out. So what it chose is gone through once more. A version that differs in a value is put beside the chosen one, that the
+generator may show both. Of two chosen versions without such a difference the shorter goes; and one chosen alone gives its place to one that the
+reader takes for better evidence, unless it holds an answer of its own surely: a longer copy may have been made to take its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from ..tools.candidate import Candidate
+from ..tools.pair import PairModel
+from ..tools.passage import Passage
+from ..tools.reader import ReadPassage
+from ..tools.versions import Versions, same_subject, versions
+from .selection import Selection
+from .selector.examples import read_passages
+
+_SURE = 0.0
+"""Log-odds of an answer."""
+_TOLD = 2
+"""Versions that are put beside one passage: more tell nothing more."""
+
+
+def with_versions(
+    selection: Selection,
+    question: str,
+    candidates: Sequence[Candidate],
+    reader: PairModel,
+    count_tokens: Callable[[Sequence[str]], list[int]],
+    *,
+    token_budget: int,
+) -> Selection:
+    """The selection with versions settled, its other passages in their order, within the budget. `candidates` come with their passages."""
+    passages = {candidate.passage_id: candidate.passage for candidate in candidates if candidate.passage is not None}
+    alike = {id: _versions_of(passages[id], passages.values()) for id in selection.ids}
+    if not any(alike.values()):
+        return selection
+    involved = {*alike, *(other for found in alike.values() for other in found)}
+    among = [candidate for candidate in candidates if candidate.passage_id in involved]
+    read = dict(zip((candidate.passage_id for candidate in among), read_passages(reader, question, among), strict=True))
+    tokens = dict(zip(involved, count_tokens([passages[id].text for id in involved]), strict=True))
+    chosen = list(selection.ids)
+    for id in selection.ids:
+        copies = {other: differing for other, differing in alike[id].items() if not differing.values}
+        better = [other for other in copies if other not in chosen and _better(read[other], read[id])]
+        if any(other in chosen and not differing.longer for other, differing in copies.items()):
+            chosen.remove(id)
+        elif better:
+            chosen[chosen.index(id)] = max(better, key=lambda other: read[other].bare.relevance)
+    spent = sum(tokens[id] for id in chosen)
+    for id in tuple(chosen):
+        for other in [other for other, differing in alike.get(id, {}).items() if differing.values][:_TOLD]:
+            if other not in chosen and spent + tokens[other] <= token_budget:
+                chosen.insert(chosen.index(id) + 1, other)
+                spent += tokens[other]
+    if tuple(chosen) == selection.ids or spent > token_budget:
+        return selection
+    known = {**dict(zip(selection.ranked, selection.scores, strict=False)), **dict(zip(selection.ids, selection.relevance, strict=True))}
+    return replace(selection, ids=tuple(chosen), relevance=tuple(known.get(id, 0.0) for id in chosen), tokens=spent)
+
+
+def _versions_of(passage: Passage, others: Iterable[Passage]) -> dict[str, Versions]:
+    """The versions of a passage in other documents, by id, with how they differ from it."""
+    found: dict[str, Versions] = {}
+    for other in others:
+        differing = versions(passage.text, other.text) if other.source != passage.source else None
+        if differing is not None:
+            values = [(passage.text[slice(*mine)], other.text[slice(*theirs)]) for mine, theirs in differing.values]
+            if same_subject(passage.title, other.title, values):
+                found[other.id] = differing
+    return found
+
+
+def _better(other: ReadPassage, one: ReadPassage) -> bool:
+    """Whether the other is better evidence than one that holds no sure answer."""
+    return _surest(one) <= _SURE and (other.bare.relevance > one.bare.relevance or _surest(other) > _surest(one))
+
+
+def _surest(passage: ReadPassage) -> float:
+    return max((span.score for way in (passage.bare, passage.named) for span in way.spans), default=float("-inf"))

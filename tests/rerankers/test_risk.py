@@ -1,0 +1,80 @@
+"""Risk control: thresholds by hand, what cannot be promised, and promises that hold on new questions."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passel.rerankers.risk import Reference
+from passel.tools.errors import UsageError
+
+
+def _of(rights: str) -> Reference:
+    """"+" right, "-" wrong, from the most confident on."""
+    return Reference(tuple(1 - n / 100 for n in range(len(rights))), tuple(mark == "+" for mark in rights))
+
+
+def test_by_hand() -> None:
+    reference = _of("+" * 19 + "-" + "-" * 10)
+    assert reference.at_most_wrong(0.15) == pytest.approx(0.81)  # 1 wrong of 20: (1 + 2) / 21 = 0.143; of 21 it would be 4 / 22
+    assert reference.at_most_wrong(0.1) == pytest.approx(0.82)  # (0 + 2) / 20
+    assert reference.at_most_wrong(0.99) == pytest.approx(0.71)
+
+
+def test_what_cannot_be_promised_is_said_with_what_can() -> None:
+    with pytest.raises(UsageError, match="at most 5% wrong answers cannot be promised") as error:
+        _of("+" * 15 + "-" * 5).at_most_wrong(0.05)
+    assert "12.5%" in error.value.hint  # (0 + 2) / 16
+
+
+def test_few_references_promise_nothing() -> None:
+    with pytest.raises(UsageError, match="The smallest|cannot be promised"):
+        _of("+" * 9).at_most_wrong(0.5)
+
+
+def test_abstentions_by_hand() -> None:
+    reference = _of("+" * 9)
+    assert reference.at_most_abstained(0.05) == 0.0  # not one of the ten, the next question included
+    assert reference.at_most_abstained(0.2) == pytest.approx(0.93)  # the two least sure of ten
+    assert reference.at_most_abstained(1.0) == 1.0
+
+
+def test_one_wish_at_a_time() -> None:
+    assert _of("+" * 20).least(None, None) == 0.0
+    assert _of("+" * 20).least(0.1, None) == _of("+" * 20).at_most_wrong(0.1)
+    with pytest.raises(UsageError, match="cannot both"):
+        _of("+" * 20).least(0.1, 0.1)
+
+
+def test_what_is_promised_is_kept_on_new_questions() -> None:
+    """On average over draws of the reference: what conformal risk control says."""
+    random = Random(5)
+
+    def drawn(count: int) -> Reference:
+        sure = [random.random() for _ in range(count)]
+        return Reference(tuple(sure), tuple(random.random() < one for one in sure))
+
+    wrong = answered = missed = asked = 0
+    for _ in range(200):
+        reference, new = drawn(150), drawn(150)
+        least, few = reference.at_most_wrong(0.2), reference.at_most_abstained(0.3)
+        above = [right for one, right in zip(new.confidence, new.right, strict=True) if one >= least]
+        wrong, answered = wrong + above.count(False), answered + len(above)
+        missed, asked = missed + sum(one < few for one in new.confidence), asked + 150
+    assert 0.15 < wrong / answered <= 0.2
+    assert 0.27 < missed / asked <= 0.3
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_no_threshold_exceeds_the_wish_on_the_reference(pairs: list[tuple[float, bool]], wish: float) -> None:
+    reference = Reference(tuple(one for one, _ in pairs), tuple(right for _, right in pairs))
+    assert sum(one < reference.at_most_abstained(wish) for one, _ in pairs) <= wish * (len(pairs) + 1)
+    try:
+        least = reference.at_most_wrong(wish)
+    except UsageError:
+        return
+    above = [right for one, right in pairs if one >= least]
+    assert (above.count(False) + 2) / (len(above) + 1) <= wish
