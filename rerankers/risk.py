@@ -7,7 +7,7 @@ each.
 Source: "Conformal Risk Control" (Angelopoulos et al., ICLR 2024), theorem 1, for the loss [answered] · ([wrong] − wish), whose mean must not
 exceed 0. That loss does not fall with the threshold, which the theorem wants, so choosing the threshold slips by about one more wrong answer: it is
 counted too, and with it the promise holds where it was simulated (the test). "Prompt Risk Control" (arXiv 2311.13628) pays for a guarantee with high
-probability instead, which leaves next to nothing to answer with a few hundred references. The abstentions' loss falls: there the theorem holds as it is.
+probability instead, which leaves next to nothing to answer with a few hundred references. The abstentions' loss falls: there the theorem holds.
 """
 
 from __future__ import annotations

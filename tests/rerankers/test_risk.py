@@ -31,7 +31,7 @@ def test_what_cannot_be_promised_is_said_with_what_can() -> None:
 
 
 def test_few_references_promise_nothing() -> None:
-    with pytest.raises(UsageError, match="The smallest|cannot be promised"):
+    with pytest.raises(UsageError, match="cannot be promised"):
         _of("+" * 9).at_most_wrong(0.5)
 
 
@@ -60,7 +60,11 @@ def test_what_is_promised_is_kept_on_new_questions() -> None:
     wrong = answered = missed = asked = 0
     for _ in range(200):
         reference, new = drawn(150), drawn(150)
-        least, few = reference.at_most_wrong(0.2), reference.at_most_abstained(0.3)
+        few = reference.at_most_abstained(0.3)
+        try:
+            least = reference.at_most_wrong(0.2)
+        except UsageError:  # a few references are too poor to promise anything
+            least = 1.0
         above = [right for one, right in zip(new.confidence, new.right, strict=True) if one >= least]
         wrong, answered = wrong + above.count(False), answered + len(above)
         missed, asked = missed + sum(one < few for one in new.confidence), asked + 150
