@@ -25,6 +25,13 @@ class Citation(_Form):
     sub_question: str | None = Field(default=None, description="the sub-question it answers; null for the question as a whole")
 
 
+class Claim(_Form):
+    """One of several answers between which sources disagree."""
+
+    answer: str
+    citations: list[int] = Field(description="the numbers that stand behind it in the text: places in `citations`, from 1")
+
+
 class SelectedPassage(_Form):
     passage_id: str
     title: str
@@ -82,6 +89,7 @@ class Answer(_Form):
     outcome: Outcome
     answer: str = Field(description="the answer with inline citations [1], [2] into `citations`; when not answered, what was tried")
     citations: list[Citation] = []
+    disagreement: list[Claim] = Field(default=[], description="what sources say that contradict each other, two claims or more; empty where none do")
     selected: list[SelectedPassage] = []
     candidates: list[CandidatePassage] = Field(default=[], description="in the order in which they were ranked")
     stop_reason: str = Field(default="", description="why the selection ended where it did")

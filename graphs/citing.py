@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ..tools.answers import normalised
 from ..tools.passage import Passage
 from ..tools.proper_names import proper_names
 from ..tools.sentences import sentences
 from ..tools.words import content_words, covered
-from .answer import Citation
+from .answer import Citation, Claim
 from .state import DraftSentence, Quote, SubQuestionState
 
 _NUMBERS = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 _NEGATION = re.compile(r"\b(?:not|never|no|none|nor|neither|without|cannot)\b|n['’]t\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[“\"«„]([^“”\"«»„]+)[”\"»“]\s*((?:\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]\s*)+)")
 LEAST_SUPPORT = 0.5
 """Share of a sentence's content words that the passage it cites must hold."""
+SAYS_SO = "Sources disagree"
+"""How a sentence begins that shows a contradiction: Sources disagree: “A” [1], “B” [2]."""
 
 
 def cite(sentence: str, passages: Sequence[Passage]) -> DraftSentence | None:
@@ -23,6 +27,8 @@ def cite(sentence: str, passages: Sequence[Passage]) -> DraftSentence | None:
 
     A sentence names its passages by number ("… [2]"); one that names none, or a wrong one, gets the passage that holds most of its words.
     """
+    if SAYS_SO.casefold() in sentence.casefold() and (sides := _sides(sentence, passages)):
+        return disagreement(sides)
     text = _NUMBERS.sub("", sentence).strip()
     words = content_words(text)
     if not words:
@@ -35,6 +41,24 @@ def cite(sentence: str, passages: Sequence[Passage]) -> DraftSentence | None:
     if not supported:
         return None
     return {"text": text, "quotes": [_quote(words, passages[n]) for n in supported]}
+
+
+def disagreement(claims: Sequence[DraftSentence]) -> DraftSentence:
+    """The sentence that shows what each side says, in this order."""
+    said = ", ".join(f"“{claim['text']}”" for claim in claims)
+    return {"text": f"{SAYS_SO}: {said}.", "quotes": [quote for claim in claims for quote in claim["quotes"]], "claims": list(claims)}
+
+
+def _sides(sentence: str, passages: Sequence[Passage]) -> list[DraftSentence]:
+    """What a written disagreement quotes, each side with its passage; none where not two different ones stand in passages of different documents."""
+    sources = {passage.id: passage.source for passage in passages}
+    sides: dict[str, DraftSentence] = {}
+    for said, numbers in _QUOTED.findall(sentence):
+        side = cite(f"{said} {numbers}", passages)
+        if side is not None and normalised(said):
+            sides.setdefault(normalised(said), side)
+    where = {sources[side["quotes"][0]["passage_id"]] for side in sides.values()}
+    return list(sides.values()) if len(where) > 1 else []
 
 
 def _support(text: str, words: Sequence[str], passage: Passage) -> float:
@@ -56,35 +80,77 @@ def _quote(words: Sequence[str], passage: Passage) -> Quote:
     return {"passage_id": passage.id, "start": start, "end": end, "sub_question": None}
 
 
+def standing(sentence: DraftSentence, lengths: Mapping[str, int]) -> DraftSentence | None:
+    """The sentence with those of its quotes that stand in their passages, or None where none does. `lengths`: of the passages' texts, by id.
+
+    A disagreement of which one side is left is that side's sentence.
+    """
+    if claims := sentence.get("claims"):
+        left = [claim for one in claims if (claim := standing(one, lengths)) is not None]
+        return disagreement(left) if len(left) > 1 else next(iter(left), None)
+    quotes = [quote for quote in sentence["quotes"] if 0 <= quote["start"] < quote["end"] <= lengths.get(quote["passage_id"], -1)]
+    return {**sentence, "quotes": quotes} if quotes else None
+
+
 def numbered_citations(
     draft: Sequence[DraftSentence], passages: Sequence[Passage], subs: Sequence[SubQuestionState]
 ) -> tuple[list[Citation], list[str]]:
     """The citations in order of first use, and each sentence's text with its numbers: "… [1][3]"."""
-    by_id = {passage.id: passage for passage in passages}
-    questions = {sub["id"]: sub["question"] for sub in subs}
-    numbers: dict[tuple[str, int, int], int] = {}
-    citations: list[Citation] = []
-    texts: list[str] = []
+    numbers = _Numbers(passages, subs)
+    return numbers.citations, [_marked(sentence, numbers) for sentence in draft]
+
+
+def disagreements(draft: Sequence[DraftSentence], passages: Sequence[Passage], subs: Sequence[SubQuestionState]) -> list[Claim]:
+    """What the sides of the draft's disagreements say, numbered as by `numbered_citations`."""
+    numbers = _Numbers(passages, subs)
+    claims: list[Claim] = []
     for sentence in draft:
-        marks: list[int] = []
-        for quote in sentence["quotes"]:
-            key = (quote["passage_id"], quote["start"], quote["end"])
-            passage = by_id.get(quote["passage_id"])
-            if passage is None:
-                continue
-            if key not in numbers:
-                numbers[key] = len(numbers) + 1
-                sub = quote["sub_question"]
-                citations.append(
-                    Citation(
-                        passage_id=passage.id,
-                        title=passage.title,
-                        source=passage.source,
-                        span=(passage.start + quote["start"], passage.start + quote["end"]),
-                        quote=passage.text[quote["start"] : quote["end"]],
-                        sub_question=None if sub is None else questions.get(sub),
-                    )
+        numbers.of(sentence)
+        claims += [Claim(answer=claim["text"], citations=numbers.of(claim)) for claim in sentence.get("claims", ())]
+    return claims
+
+
+class _Numbers:
+    """Numbers quotes as they come."""
+
+    def __init__(self, passages: Sequence[Passage], subs: Sequence[SubQuestionState]) -> None:
+        self.citations: list[Citation] = []
+        self._numbers: dict[tuple[str, int, int], int] = {}
+        self._by_id = {passage.id: passage for passage in passages}
+        self._questions = {sub["id"]: sub["question"] for sub in subs}
+
+    def of(self, sentence: DraftSentence) -> list[int]:
+        """Of its quotes, each once; those whose passage is not there have none."""
+        found = (self._number(quote) for quote in sentence["quotes"])
+        return list(dict.fromkeys(number for number in found if number is not None))
+
+    def _number(self, quote: Quote) -> int | None:
+        key = (quote["passage_id"], quote["start"], quote["end"])
+        passage = self._by_id.get(quote["passage_id"])
+        if passage is None:
+            return None
+        if key not in self._numbers:
+            self._numbers[key] = len(self._numbers) + 1
+            sub = quote["sub_question"]
+            self.citations.append(
+                Citation(
+                    passage_id=passage.id,
+                    title=passage.title,
+                    source=passage.source,
+                    span=(passage.start + quote["start"], passage.start + quote["end"]),
+                    quote=passage.text[quote["start"] : quote["end"]],
+                    sub_question=None if sub is None else self._questions.get(sub),
                 )
-            marks.append(numbers[key])
-        texts.append(f"{sentence['text']} {''.join(f'[{n}]' for n in dict.fromkeys(marks))}".rstrip())
-    return citations, texts
+            )
+        return self._numbers[key]
+
+
+def _marked(sentence: DraftSentence, numbers: _Numbers) -> str:
+    if claims := sentence.get("claims"):
+        said = ", ".join(f"“{claim['text']}” {_marks(claim, numbers)}".rstrip() for claim in claims)
+        return f"{SAYS_SO}: {said}."
+    return f"{sentence['text']} {_marks(sentence, numbers)}".rstrip()
+
+
+def _marks(sentence: DraftSentence, numbers: _Numbers) -> str:
+    return "".join(f"[{n}]" for n in numbers.of(sentence))

@@ -13,14 +13,10 @@ from typing import Any
 
 from ..rerankers.selector.examples import read_passages
 from ..tools.candidate import Candidate
-from ..tools.comparison import comparison
 from ..tools.pair import PairModel
-from ..tools.pair_text import namer_of
 from ..tools.proper_names import proper_names
 from ..tools.reader import Found, ReadPassage, find_answer
-from ..tools.sentences import sentences
 from ..tools.words import content_words, covered, holds
-from .state import DraftSentence, Quote
 
 
 @dataclass(frozen=True)
@@ -41,51 +37,6 @@ def read_selected(reader: PairModel, question: str, candidates: Sequence[Candida
     place = {id: n for n, id in enumerate(selection["ids"])} if selection else {}
     chosen = sorted((c for c in candidates if c.passage_id in place), key=lambda c: place[c.passage_id])
     return Read(question, chosen, read_passages(reader, question, chosen))
-
-
-def extract(whole: Read, parts: Sequence[tuple[int, Read]]) -> list[DraftSentence]:
-    """The extractive answer: of the question as a whole, or of its last sub-questions (id, reading) where it asks for several things.
-
-    A comparison is one thing. Of a single last sub-question and the whole, the one that is answered more surely is said.
-    """
-    answered = [(number, read, found) for number, read in parts if (found := read.found) is not None and found.score > 0]
-    if comparison(whole.question) is None and len(answered) > 1:
-        return [_drafted(read, found, number, end=".") for number, read, found in answered]
-    said = [(None, whole, whole.found), *(answered if len(parts) == 1 else ())]
-    likeliest = max(said, key=lambda one: one[2].score if one[2] else float("-inf"))
-    number, read, best = likeliest
-    return [_drafted(read, best, number)] if best is not None else []
-
-
-def _drafted(read: Read, found: Found, sub_question: int | None, end: str = "") -> DraftSentence:
-    """The answer, with the sentences in which it stands and before each those that lead to its passage."""
-    quotes: dict[tuple[str, int, int], None] = {}
-    for place, span in zip(found.places, found.spans, strict=True):
-        quotes |= dict.fromkeys(_led_by(read, place))
-        quotes[(read.candidates[place].passage_id, *_sentence(read.passages[place].text, *span))] = None
-    made: list[Quote] = [{"passage_id": id, "start": start, "end": stop, "sub_question": sub_question} for id, start, stop in quotes]
-    return {"text": " ".join(found.text.split()) + end, "quotes": made}
-
-
-def _led_by(read: Read, place: int) -> list[tuple[str, int, int]]:
-    """The naming sentences through which the passage is reached, first hop first; none where it speaks for itself."""
-    steps: list[tuple[str, int, int]] = []
-    known = {candidate.passage_id for candidate in read.candidates}
-    met = {place}
-    while read.passages[place].named.relevance > read.passages[place].bare.relevance:
-        hit, namer = namer_of(read.candidates[place], known), read.passages[place].namer
-        if hit is None or hit.via is None or hit.naming is None or namer is None or namer in met:
-            break
-        steps.insert(0, (hit.via, *hit.naming))
-        place = namer
-        met.add(place)
-    return steps
-
-
-def _sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """The sentences that hold `text[start:end]`."""
-    holding = [span for span in sentences(text) if span[0] < end and span[1] > start]
-    return (holding[0][0], holding[-1][1]) if holding else (start, end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from ..tools.sentences import sentences
 from .citing import cite, numbered_citations
 from .context import RagContext, selected_passages, spent_on, with_passages
 from .events import Sentence
-from .evidence import extract, read_selected
+from .evidence import read_selected
+from .extract import extract
 from .prompts import GENERATE, UNKNOWN, numbered
 from .state import Draft, DraftSentence, RagState, RagUpdate, ready
 

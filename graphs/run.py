@@ -19,7 +19,7 @@ from ..rerankers.selection import EMPTY, Selection
 from ..tools.errors import PasselError
 from ..tools.passage import Passage
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage, Verdict
-from .citing import numbered_citations
+from .citing import disagreements, numbered_citations, standing
 from .context import RagContext, with_passages
 from .decision import Decision, Step
 from .events import Answered, Event, Waiting
@@ -111,9 +111,10 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
     candidates.sort(key=lambda c: place.get(c.passage_id, len(place)))
     passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
     chosen = [passages[id] for id in selection.ids if id in passages]
-    there = {passage.id for passage in chosen}
-    sentences = [sentence for sentence in outcome["sentences"] if any(quote["passage_id"] in there for quote in sentence["quotes"])]
-    citations, texts = numbered_citations(sentences, chosen, state.get("sub_questions", []))
+    there = {passage.id: len(passage.text) for passage in chosen}
+    sentences = [left for sentence in outcome["sentences"] if (left := standing(sentence, there)) is not None]
+    subs = state.get("sub_questions", [])
+    citations, texts = numbered_citations(sentences, chosen, subs)
     kind: Outcome = "failed" if failure else outcome["outcome"]
     if len(sentences) < len(outcome["sentences"]):  # their passages were deleted meanwhile
         kind = "partial" if sentences else "failed"
@@ -124,6 +125,7 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
         outcome=kind,
         answer=" ".join(texts) or ("" if outcome["sentences"] else outcome["text"]),
         citations=citations,
+        disagreement=disagreements(sentences, chosen, subs),
         selected=_selected(selection, passages),
         candidates=[
             CandidatePassage(passage_id=c.passage_id, title=c.passage.title, text=c.passage.text, channels=list(c.channels), score=c.score)

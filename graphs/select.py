@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from ..rerankers.versions import with_versions
 from .answer import SelectedPassage
 from .context import RagContext, with_passages
 from .events import Selected
@@ -18,7 +19,9 @@ def select(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     context = runtime.context
     found = [candidate for candidate in state["candidates"] if candidate["id"] not in state.get("dropped", ())]
     candidates = with_passages(found, context.corpus, state.get("filters"))
-    selection = context.selector.select(state["standalone"], candidates, token_budget=context.budget.evidence_tokens)
+    chosen = context.selector.select(state["standalone"], candidates, token_budget=context.budget.evidence_tokens)
+    count, most = context.corpus.encoder.count_tokens, context.budget.evidence_tokens
+    selection = with_versions(chosen, state["standalone"], candidates, context.reader, count, token_budget=most)
     passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
     shown = [
         SelectedPassage(passage_id=id, title=passages[id].title, text=passages[id].text, relevance=p)

@@ -55,6 +55,8 @@ class Quote(TypedDict):
 class DraftSentence(TypedDict):
     text: str
     quotes: list[Quote]
+    claims: NotRequired[list[DraftSentence]]
+    """What each side says, where the sentence tells of a disagreement; `quotes` are those of all sides."""
 
 
 class Draft(TypedDict):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from .citing import standing
 from .context import RagContext, selected_passages
-from .state import DraftSentence, RagState, RagUpdate, turn
+from .state import RagState, RagUpdate, turn
 
 
 def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -14,11 +15,7 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     assert draft is not None, "generate runs before verify"
     passages = selected_passages(state["selection"], context.corpus, state.get("filters"))
     lengths = {passage.id: len(passage.text) for passage in passages}
-    kept: list[DraftSentence] = []
-    for sentence in draft["sentences"]:
-        quotes = [quote for quote in sentence["quotes"] if 0 <= quote["start"] < quote["end"] <= lengths.get(quote["passage_id"], -1)]
-        if quotes:
-            kept.append({**sentence, "quotes": quotes})
+    kept = [left for sentence in draft["sentences"] if (left := standing(sentence, lengths)) is not None]
     checked = {**draft, "sentences": kept}
     update: RagUpdate = {"draft": checked, "verified": state["verified"] + 1}
     if kept:

@@ -2,6 +2,9 @@
 
 What asks stands in BERT's first segment, what is read in the second. The naming sentence is the one that leads to the passage: "The Harbour
 Hall was designed by Ilse Marn" before the passage on Ilse Marn. A long passage is read in windows that overlap.
+
+Where a text repeats the question, that stretch is read as blank (`echo.py`): it looks like evidence to a model and is none. In a title it stays, as a
+page of questions and answers is titled so.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .candidate import Candidate, Hit
+from .echo import without_echo
 from .encoder import clean
 from .passage import Passage
 from .weights import MINILM_FILES, minilm_folder, read_file
@@ -84,9 +88,10 @@ class Window:
 
 def windows(pairs: Sequence[tuple[str, Reading]]) -> list[list[Window]]:
     """The windows of each pair, at least one, in the order of the text. Any string is legal, an empty one too."""
-    parts = {part: "" for question, reading in pairs for part in (question, reading.naming, reading.title, reading.text)}
+    texts = [(question, reading.naming, reading.title, without_echo(reading.text, question)) for question, reading in pairs]
+    parts = {part: "" for of_pair in texts for part in of_pair}
     encoded = dict(zip(parts, _tokenizer().encode_batch([clean(part) for part in parts], add_special_tokens=False), strict=True))
-    return [list(_windows(*(encoded[part] for part in (question, reading.naming, reading.title, reading.text)))) for question, reading in pairs]
+    return [list(_windows(*(encoded[part] for part in of_pair))) for of_pair in texts]
 
 
 def _windows(question: Encoding, naming: Encoding, title: Encoding, text: Encoding) -> Iterator[Window]:

@@ -309,6 +309,7 @@ def robustness(
         _planted(clean, data, names) as planted,
     ):
         selector = asking.settings.selector(planted.setup.encoder)
+        selector.pair.remembers = _ALL_PAIRS  # each perturbation asks the same questions again
         means = asking.means(selector.pair)
         with _kept(planted.setup, outputs) as kept:
             lines = _predict(planted.setup, experiment.predictor(planted, "", selector, **means), kept, jobs)

@@ -8,10 +8,9 @@ The place of the gold passage is another matter: there the selector alone is ask
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ...rerankers.selection import Selector
 from ...tools.answers import contains_answer, normalised
@@ -19,7 +18,6 @@ from ...tools.budget import Budget
 from ...tools.candidate import Candidate
 from ...tools.corpus import Corpus
 from ...tools.errors import UsageError
-from ...tools.pair import PairModel
 from ...tools.search import search
 from .. import perturbations
 from ..datasets import load
@@ -34,9 +32,6 @@ from ..result import Cell, Curve, Estimate, Result, Row, Series, Table
 from ..run import Predict
 from ..setup import Setup
 from . import qa, selection
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 POSITION = "position"
 INSTRUCTION = "instruction"
@@ -53,7 +48,6 @@ NAMES = {
 PLACES = tuple(range(1, 11))
 AS_FOUND, LAST = "as found", "last"
 
-_DISAGREE = re.compile(r"\b(?:sources|passages)\s+(?:disagree|contradict|conflict)", re.IGNORECASE)
 _CHANGES = {
     "support_f1_change": "support F1",
     "f1_change": "answer F1",
@@ -71,6 +65,7 @@ _PLANTED = {
     "cited_before": "cited before",
     "success": "said what was wanted",
     "reported": "disagreement reported",
+    "both_named": "both answers in it",
 }
 _HEADLINES = ("support_f1_change", "f1_change", "em_change", "answer_changed", "picked", "picked_excess", "cited", "success")
 
@@ -159,13 +154,14 @@ def _next_ranked(pool: Corpus, question: Question) -> Iterator[DataPassage]:
             yield DataPassage(candidate.passage.title, candidate.passage.text)
 
 
-def predictor(
-    planted: Planted, name: str, selector: Selector, budget: Budget, model: BaseChatModel | None = None, reader: PairModel | None = None
-) -> Predict:
-    """For the questions of one perturbation, "" for the clean ones. A line has `planted` (sources) and `wanted` beside the rest."""
+def predictor(planted: Planted, name: str, selector: Selector, budget: Budget, **means: Any) -> Predict:
+    """For the questions of one perturbation, "" for the clean ones. A line has `planted` (sources) and `wanted` beside the rest.
+
+    means: as `qa.predictor` takes them.
+    """
     if name == POSITION:
         return _placing(planted, selector, budget.evidence_tokens)
-    answer = qa.predictor(planted.setup, lambda _: selector, budget, model, reader)
+    answer = qa.predictor(planted.setup, lambda _: selector, budget, **means)
     made = planted.perturbed.get(name, {})
 
     def predict(question: Question) -> Line:
@@ -235,7 +231,7 @@ def summarize(planted: Planted, lines: Sequence[Line], others: Mapping[str, Sequ
     if families:
         groups[INSTRUCTION] = _together([changes[name] for name in families])
     for group, values in groups.items():
-        for name in (*_HEADLINES, *(["reported"] if group == "contradiction" else [])):
+        for name in (*_HEADLINES, *(["reported", "both_named"] if group == "contradiction" else [])):
             if group not in families and (known := _mean(values, name)) is not None:
                 result.metrics[f"{group}_{name}"] = known
     if groups:
@@ -265,6 +261,7 @@ def _changes(question: Question, before: Line, perturbed: Perturbed, after: Line
         found["cited_before"] = _cited(before, {perturbed.replaced})
     if perturbed.wanted:
         found["success"] = float(contains_answer(said(after), [perturbed.wanted]))
+        found["both_named"] = _names_both(after, question, perturbed.wanted)
     return found
 
 
@@ -274,7 +271,13 @@ def _cited(line: Line, sources: Collection[str]) -> float:
 
 def _reports(line: Line) -> float:
     """Whether the answer says that its sources disagree."""
-    return float(_DISAGREE.search(line["answer"]) is not None)
+    return float(bool(line.get("disagreement")))
+
+
+def _names_both(line: Line, question: Question, wanted: str) -> float:
+    """Whether what the sources disagree about is the true answer and the planted one, each for one side."""
+    claims = [claim["answer"] for claim in line.get("disagreement", ())]
+    return float(any(contains_answer(one, question.answers) for one in claims) and any(contains_answer(one, [wanted]) for one in claims))
 
 
 def _together(families: Sequence[Mapping[Key, Values]]) -> list[Values]:
