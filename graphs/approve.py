@@ -49,7 +49,7 @@ def _request(step: Step, context: RagContext) -> dict[str, Any]:
 def _refused(verdict: Verdict, decision: Decision) -> Verdict:
     what = {"look": "to look again", "answer": "to answer"}[verdict.kind]
     why = f"a person refused {what}" + (f" ({' '.join(decision.why.split())})" if decision.why.strip() else "")
-    return Verdict(kind="abstain", why=why, missing=verdict.missing, answerable=verdict.answerable)
+    return verdict.model_copy(update={"kind": "abstain", "why": why, "queries": []})
 
 
 def _edited(verdict: Verdict, decision: Decision) -> list[Query]:

@@ -21,6 +21,9 @@ from .extract import extract
 from .prompts import GENERATE, UNKNOWN, numbered
 from .state import Draft, DraftSentence, RagState, RagUpdate, ready
 
+MOST_SENTENCES = 12
+"""Of an answer; what a chat model writes beyond them is not said, and the answer is a part."""
+
 
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
@@ -50,7 +53,10 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         elif UNKNOWN in piece:
             draft["declined"] = True
         elif cited := cite(piece, passages):
-            say(cited)
+            if len(draft["sentences"]) >= MOST_SENTENCES:
+                draft["refused"] += 1
+            elif all(cited["text"] != said["text"] for said in draft["sentences"]):  # weak models repeat themselves
+                say(cited)
         elif any(map(str.isalpha, piece)):  # not a lone "[2]"
             draft["refused"] += 1
     if replies and replies[-1].error:

@@ -48,9 +48,9 @@ async def plan(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     replies: list[chat.Reply] = []
     subs: list[SubQuestionState] | None = None
     if context.model is not None and not context.exhausted(state["spent"]):
-        may_repair = context.calls_left(state["spent"]) > 1
+        may_repair, tokens = context.calls_left(state["spent"]) > 1, context.budget.tokens_left(state["spent"])
         made, replies = await chat.ask_structured(
-            context.model, PLAN, f"Question: {question}", Plan, timeout=context.time_left(), may_repair=may_repair
+            context.model, PLAN, f"Question: {question}", Plan, timeout=context.time_left(), may_repair=may_repair, tokens=tokens
         )
         if made is None:
             note = next((reply.error for reply in replies if reply.error), "the chat model's plan could not be read")

@@ -16,6 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt
 
 from ..rerankers.selection import EMPTY, Selection
+from ..tools.encoder import clean
 from ..tools.errors import PasselError
 from ..tools.passage import Passage
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage, Verdict
@@ -90,10 +91,10 @@ def new_question(
     id: str | None = None,
     approve: Collection[Step] = (),
 ) -> RagInput:
-    """The graph's input for one question. Filters may be any mappings; the state holds plain ones."""
+    """The graph's input for one question, broken characters replaced. Filters may be any mappings; the state holds plain ones."""
     return {
-        "question": question,
-        "history": None if history is None else [turn(asked, answered) for asked, answered in history[-MOST_TURNS:]],
+        "question": clean(question),
+        "history": None if history is None else [turn(clean(asked), clean(answered)) for asked, answered in history[-MOST_TURNS:]],
         "filters": None if filters is None else json.loads(json.dumps(filters, default=dict)),
         "id": id,
         "trace_id": uuid.uuid4().hex,

@@ -44,6 +44,12 @@ def fake_chat() -> Any:
 
 
 @pytest.fixture(scope="session")
+def failing_chat() -> Any:
+    """The class FailingChat: `failing_chat(seed=3, hangs=False)`; see tests/fakes/failing_chat.py."""
+    return _fake("failing_chat").FailingChat
+
+
+@pytest.fixture(scope="session")
 def invented(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An `Invented`: 24 multi-hop questions in our own form, in files: `.dev`, `.unlabelled`, `.permuted`; see tests/fakes/invented.py."""
     return _fake("invented").Invented(tmp_path_factory.mktemp("questions") / "invented")

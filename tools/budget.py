@@ -36,11 +36,15 @@ class Budget:
             if value < 0 or (value == 0 and name != "looks") or value != value:
                 raise ValueError(f"budget: {name} must be {'0 or more' if name == 'looks' else 'more than 0'}, not {value}")
 
+    def tokens_left(self, spent: Mapping[str, float]) -> float:
+        """0 or less once they are used up."""
+        return self.tokens - spent.get("tokens_in", 0) - spent.get("tokens_out", 0)
+
     def exhausted(self, spent: Mapping[str, float], seconds: float) -> str | None:
         """The first limit that leaves no room for another model call, or None."""
         if spent.get("calls", 0) >= self.calls:
             return "calls"
-        if spent.get("tokens_in", 0) + spent.get("tokens_out", 0) >= self.tokens:
+        if self.tokens_left(spent) <= 0:
             return "tokens"
         if seconds >= self.seconds:
             return "seconds"

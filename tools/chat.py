@@ -1,7 +1,8 @@
 """chat: the one way in which Passel talks to a chat model.
 
 Failure is a value: whatever a model or its server does (time-out, refused connection, an error status, garbage, a stream that breaks off),
-a call ends in a `Reply` whose `error` is one clear line. Only a cancelled run raises: CancelledError passes, and the HTTP request ends with it.
+a call ends in a `Reply` whose `error` is one clear line. Only a cancelled run raises: its CancelledError passes, and the HTTP request ends with it;
+one that a client's own task ran into is a failure like others.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class Reply:
     """What one call of a chat model gave and cost."""
 
     text: str
-    """Without a leading <think>…</think>. May be the beginning of an answer where `error` is set."""
+    """Without a leading <think>…</think> and without broken characters. May be the beginning of an answer where `error` is set."""
     tokens_in: int
     tokens_out: int
-    """As the server counted them, else by tools/tokens.py. 0 where the call failed before the model read anything."""
+    """As the server counted them, else (or where that is nonsense) by tools/tokens.py. 0 where the call failed before the model read anything."""
     seconds: float
     error: str | None = None
     """One line: what, where, what to do. Never holds a key."""
@@ -170,9 +171,11 @@ async def _ask(model: BaseChatModel, sent: Sequence[BaseMessage], timeout: float
     try:
         async with limit:
             message = await model.ainvoke(list(sent), config, **options)
-    except Exception as fault:
+    except (Exception, asyncio.CancelledError) as fault:
+        if _is_ours(fault):
+            raise
         error = _too_slow(model, timeout) if limit.expired() else _explain(fault, model)
-    text = without_thoughts([str(message.text)]) if message is not None else ""
+    text = _readable(without_thoughts([str(message.text)])) if message is not None else ""
     if message is not None and error is None:
         error = incomplete(message, text, model)
     return await _reply(sent, text, message, time.monotonic() - started, error, charged=message is not None or limit.expired())
@@ -198,22 +201,38 @@ async def stream(
                 if chunk is None:
                     break
                 whole = chunk if whole is None else whole + chunk
-            except Exception as fault:
+            except (Exception, asyncio.CancelledError) as fault:
+                if _is_ours(fault):
+                    raise
                 late = limit.expired()
                 error = _too_slow(model, timeout) if late else _explain(fault, model)
                 break
             finally:
                 waited += time.monotonic() - started
-            if piece := thoughts.feed(str(chunk.text)):
+            if piece := _readable(thoughts.feed(str(chunk.text))):
                 said.append(piece)
                 yield piece
-    if rest := thoughts.end():
+    if rest := _readable(thoughts.end()):
         said.append(rest)
         yield rest
     text = "".join(said)
     if error is None:
         error = incomplete(whole, text, model)
     yield await _reply(sent, text, whole, waited, error, charged=whole is not None or late)
+
+
+def _is_ours(fault: BaseException) -> bool:
+    """Whether it is the run that was cancelled, and not something inside a provider's client."""
+    task = asyncio.current_task()
+    return isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _readable(text: str) -> str:
+    """Half surrogate pairs, which a server's \\ud83d alone becomes, are no characters: neither a database nor JSON takes them."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _messages(prompt: str | Sequence[BaseMessage], user: str | None) -> list[BaseMessage]:
@@ -244,7 +263,7 @@ async def _reply(
     sent: Sequence[BaseMessage], text: str, message: AIMessage | None, seconds: float, error: str | None, *, charged: bool
 ) -> Reply:
     usage = message.usage_metadata if message is not None else None
-    tokens_in, tokens_out = (usage["input_tokens"], usage["output_tokens"]) if usage else (0, 0)
+    tokens_in, tokens_out = (max(0, usage["input_tokens"]), max(0, usage["output_tokens"])) if usage else (0, 0)
     if charged and not tokens_in:
         tokens_in = await _count("\n".join(str(m.text) for m in sent))
     if charged and not tokens_out and text:
@@ -296,7 +315,9 @@ def without_thoughts(pieces: Sequence[str]) -> str:
 
 _BROKE_OFF = "broke off in the middle of its answer. Try again, or look at the server's log."
 _UNREACHABLE = {"ConnectError", "ConnectionRefusedError", "gaierror", "ConnectTimeout", "ClientConnectorError"}
-_BROKEN_OFF = {"RemoteProtocolError", "ReadError", "IncompleteRead", "ConnectionResetError", "BrokenPipeError", "ClientPayloadError"}
+_BROKEN_OFF = {"RemoteProtocolError", "ReadError", "IncompleteRead", "ConnectionResetError", "BrokenPipeError", "ClientPayloadError"} | {
+    "CancelledError",  # not the run's own
+}
 _LONGEST_LINE = 400
 
 
@@ -324,7 +345,7 @@ def _too_slow(model: BaseChatModel, timeout: float | None) -> str:
     return _line(f"{describe(model)} did not answer within {timeout:.3g} s. Give the run more time, or take a faster model.", model)
 
 
-def _explain(fault: Exception, model: BaseChatModel) -> str:
+def _explain(fault: BaseException, model: BaseChatModel) -> str:
     """One line about any exception of any provider's client, told by status codes and class names, as each has its own classes."""
     who = describe(model)
     chain = list(_chain(fault))
@@ -408,9 +429,11 @@ async def ask_structured(
     *,
     timeout: float | None,
     may_repair: bool = True,
+    tokens: float | None = None,
     config: RunnableConfig | None = None,
 ) -> tuple[T | None, list[Reply]]:
-    """A value of `schema`, or None, and the replies that it took (at most two, one without `may_repair`; `timeout` is for both).
+    """A value of `schema`, or None, and the replies that it took (at most two, one without `may_repair`; `timeout` is for both,
+    and a first one that took `tokens` or more is the last).
 
     The form stands in the prompt (an example of it, as small models repeat a JSON schema instead of following it), the answer is read by
     `json_values` and validated, and repaired once by showing the model what was wrong.
@@ -427,7 +450,8 @@ async def ask_structured(
     started = time.monotonic()
     for last in (False, True)[: 1 + may_repair]:
         left = None if timeout is None else timeout - (time.monotonic() - started)
-        if last and left is not None and left <= 0:
+        used_up = tokens is not None and sum(reply.tokens_in + reply.tokens_out for reply in replies) >= tokens
+        if last and (used_up or (left is not None and left <= 0)):
             break
         reply = await _ask(model, sent, left, config, **options)
         replies.append(reply)

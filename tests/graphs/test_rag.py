@@ -228,6 +228,16 @@ async def test_refused_sentences_make_an_answer_partial(ask: Any, harbour: Corpu
     assert (answer.outcome, answer.answer) == ("partial", "She was born in the village of Sedge. [1]")
 
 
+async def test_a_model_that_goes_on_and_on_is_not_listened_to(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
+    facts = ["She was born in the village of Sedge. [1]", *(f"Ilse Marn was an architect, born in Sedge in 1832{'!' * n} [1]" for n in range(30))]
+    answer = (await ask(BRIDGE, model=fake_chat.of(WHOLE, " ".join(facts[:1] * 40))))[-1].answer
+    assert (answer.outcome, answer.answer) == ("answered", facts[0]), "what was said is not said again"
+    events = await ask(BRIDGE, model=fake_chat.of(WHOLE, " ".join(facts)))
+    check(events[-1].answer, harbour)
+    assert events[-1].answer.outcome == "partial"
+    assert types(events).count("sentence") == 12
+
+
 async def test_a_resolved_name_is_never_one_that_the_filters_hide(ask: Any, fake_chat: Any) -> None:
     plan = json.dumps({"sub_questions": [{"question": "Which village was Ilse Marn born in?"}, {"question": "How many inhabitants does #1 have?"}]})
     model = fake_chat.of(plan, "UNKNOWN")

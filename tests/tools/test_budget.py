@@ -23,6 +23,7 @@ def test_the_limit_that_is_reached_is_named() -> None:
     assert budget.exhausted({"calls": 2}, 1) == "calls"
     assert budget.exhausted({"tokens_in": 60, "tokens_out": 40}, 1) == "tokens"
     assert budget.exhausted({}, 5.0) == "seconds"
+    assert budget.tokens_left({"tokens_in": 60, "tokens_out": 50}) == -10
 
 
 @pytest.mark.parametrize("wrong", [{"calls": 0}, {"seconds": -1}, {"looks": -1}, {"seconds": float("nan")}])

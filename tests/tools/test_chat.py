@@ -165,6 +165,30 @@ async def test_a_key_is_never_told(openai_server: Any, key: str) -> None:
     assert key not in describe(model)
 
 
+async def test_a_cancellation_inside_a_client_is_a_failure_and_no_cancelled_run(fake_chat: Any) -> None:
+    def cancelled(_: Any) -> str:
+        raise asyncio.CancelledError("the client's own task")
+
+    model = fake_chat.of(cancelled)
+    assert (await ask(model, "", "Which river?", timeout=20)).error
+    streamed = (await collect(stream(model, "", "Which river?", timeout=20)))[1]
+    assert streamed.error is not None
+    assert "broke off" in streamed.error
+
+
+async def test_broken_characters_do_not_come_through(fake_chat: Any) -> None:
+    model = fake_chat.of("half a pair \ud83d here")
+    pieces, streamed = await collect(stream(model, "", "Which river?", timeout=20))
+    assert (await ask(model, "", "Which river?", timeout=20)).text == "".join(pieces) == streamed.text == "half a pair \ufffd here"
+
+
+async def test_nonsense_about_tokens_is_not_believed(fake_chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake_chat, "_used", lambda *_: {"input_tokens": -50, "output_tokens": -7, "total_tokens": -57})
+    reply = await ask(fake_chat.of(ANSWER), "Be brief.", "Which river flows through Port Callow?", timeout=60)
+    assert reply.tokens_in > 5
+    assert reply.tokens_out > 5
+
+
 async def test_cancelling_closes_the_connection(model: Any, openai_server: Any) -> None:
     openai_server.mode = "slow"
     task = asyncio.create_task(ask(model, "", "Which river?", timeout=60))
@@ -338,6 +362,13 @@ async def test_the_time_limit_is_for_both_calls(fake_chat: Any) -> None:
     value, replies = await ask_structured(fake_chat.of("no", GOOD, delay=0.8), "Plan.", "Who built it?", Steps, timeout=1.4)
     assert value is None
     assert [reply.error is None for reply in replies] == [True, False]
+
+
+async def test_a_first_answer_that_took_all_tokens_is_the_last(fake_chat: Any) -> None:
+    for tokens, calls in ((1, 1), (10_000, 2)):
+        model = fake_chat.of("no", GOOD)
+        value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5, tokens=tokens)
+        assert (len(model.calls), len(replies), value is None) == (calls, calls, calls == 1)
 
 
 async def test_structured_output_of_a_server(model: Any, openai_server: Any) -> None:
