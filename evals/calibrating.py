@@ -9,12 +9,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ..rerankers.calibration import Calibration
 from ..rerankers.calibrator import FOLDS, Calibrator, out_of_fold
 from ..rerankers.risk import Reference
 from ..tools.answers import exact_match
+from .datasets import load
+from .first_stage import Setting
 from .labels import said
 from .predictions import Line
 from .question import Question
@@ -28,7 +31,7 @@ SHARES: Mapping[Kind, float] = {"as it is": 0.5, "none": 0.35, "part": 0.15}
 @dataclass(frozen=True, slots=True)
 class CalibrationRow:
     group: str
-    """The data set."""
+    """The data set, all its files together."""
     id: str
     kind: Kind
     signals: Mapping[str, float]
@@ -43,6 +46,15 @@ class CalibrationRow:
         return hashlib.sha256(f"calibration {self.id}".encode("utf-8", "surrogatepass")).digest()[0] % FOLDS
 
 
+def calibration_parts(data: str, corpus: Path | None) -> list[tuple[Setting, Kind, Literal["all", "one"] | None]]:
+    """(setting, kind, what is dropped) of each run over a data set; an indexed corpus is asked as it is. Raises UsageError."""
+    if corpus is not None:
+        return [("corpus", "as it is", None)]
+    if load(data).has_distractors:
+        return [("distractor", "as it is", None), ("distractor", "none", "all"), ("distractor", "part", "one")]
+    return [("pool", "as it is", None), ("pool", "none", "all")]  # single passages: one is all
+
+
 def calibration_rows(questions: Sequence[Question], lines: Sequence[Line], kind: Kind) -> list[CalibrationRow]:
     """Of questions whose answers are known, or that have none; a run that failed tells nothing."""
     rows = []
@@ -52,7 +64,7 @@ def calibration_rows(questions: Sequence[Question], lines: Sequence[Line], kind:
             continue
         text = said(line) or line["found"]
         right = bool(text and question.answers and exact_match(text, question.answers))
-        rows.append(CalibrationRow(question.dataset, question.id, kind, line["signals"], there, right))
+        rows.append(CalibrationRow(question.dataset.partition("/")[0], question.id, kind, line["signals"], there, right))
     return rows
 
 

@@ -156,10 +156,10 @@ def calibrator(
 ) -> None:
     """What `answerable` and `confidence` say, and what --risk can promise: from runs on questions that nothing was trained on.
 
-    Each question is asked three times: as it is, with all of its evidence replaced, and with one passage of it replaced. With --corpus, your own
-    questions are asked of your own corpus as they are; those with "answerable": false show what missing evidence looks like.
+    Each question is asked as it is, with all of its evidence replaced, and, where it needs several passages, with one of them replaced. With
+    --corpus, your own questions are asked of your own corpus as they are; those with "answerable": false show what missing evidence looks like.
     """
-    from ...evals.calibrating import SHARES, calibrate, calibration_rows
+    from ...evals.calibrating import calibrate, calibration_parts, calibration_rows
     from ...evals.experiments.qa import predictor
     from ...evals.predictions import Predictions, digest_of
     from ...evals.run import predict_all
@@ -175,17 +175,17 @@ def calibrator(
     rows: list[CalibrationRow] = []
     means = {"experiment": "calibrator", "weights": settings.digest(), "model": settings.model}
     with progress.shown() as tell:
-        for kind in SHARES if folder is None else ("as it is",):
-            drop: Literal["all", "one"] | None = {"none": "all", "part": "one"}.get(kind)  # type: ignore[assignment]
+        parts = [(file, *part) for file in data for part in calibration_parts(file, folder)]
+        for file, setting, kind, drop in parts:
             options: dict[str, Any] = {"drop": drop} if drop else {}
-            setting = "corpus" if folder else "distractor"
             with contextlib.suppress(NothingToAsk), prepare(
-                data, setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
+                [file], setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
             ) as setup:
                 selector = settings.selector(setup.encoder)
-                asked = predictor(setup, lambda _, chosen=selector: chosen, settings.budget, chat, selector.pair)
-                with Predictions(out / f"calibration {kind}.jsonl", digest_of(setup.settings)) as kept:
-                    lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking: evidence {kind}"))
+                asked = predictor(setup, lambda _, chosen=selector: chosen, settings.budget, chat, selector.pair)  # type: ignore[misc]
+                name = setup.questions[0].dataset.replace("/", " ")
+                with Predictions(out / "runs" / f"{name} {kind}.jsonl", digest_of(setup.settings)) as kept:
+                    lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking {name}, evidence {kind}"))
                 rows += calibration_rows(setup.questions, lines, kind)
     try:
         made, unseen = calibrate(rows, calibration().answerable if folder else None)

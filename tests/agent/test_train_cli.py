@@ -544,3 +544,24 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--answers-only" in done.stdout
     heavy = {"torch", "transformers", "chromadb", "langgraph", "langchain_core", "numpy", "scipy", "sklearn"}
     assert not heavy & set(done.stderr.split())
+
+
+def test_a_calibration_of_data_sets_is_used(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out))
+    assert ended.code == 0, ended.err
+    assert "answerable" in ended.out
+    assert ended.out.count("--risk") == 4
+    made = Settings.load(weights=out)
+    assert made.calibration().answerable.weights.keys() >= {"nothing", "highest", "names"}
+    lines = sorted(path.name for path in (out / "runs").iterdir() if path.suffix == ".jsonl")
+    assert [name.rpartition("dev ")[2] for name in lines] == ["as it is.jsonl", "none.jsonl", "part.jsonl"]
+    before = {name: (out / "runs" / name).stat().st_mtime_ns for name in lines}
+    assert passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out)).out == ended.out
+    assert {name: (out / "runs" / name).stat().st_mtime_ns for name in lines} == before, "asked again"
+
+
+def test_too_few_questions_to_calibrate_with(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:
+    ended = passel("calibrator", str(invented.unlabelled), "--split", "all", "--limit", "2", "--out", str(tmp_path / "out"))
+    assert ended.code == 2
+    assert "too few to calibrate with" in ended.err
