@@ -13,13 +13,14 @@ from langgraph.runtime import Runtime
 
 from ..tools import chat
 from ..tools.sentences import sentences
-from .citing import cite, numbered_citations
+from .citing import numbered_citations
 from .context import RagContext, selected_passages, spent_on, with_passages
 from .events import Sentence
 from .evidence import read_selected
 from .extract import extract
 from .prompts import GENERATE, UNKNOWN, numbered
 from .state import Draft, DraftSentence, RagState, RagUpdate, ready
+from .support import checked
 
 MOST_SENTENCES = 12
 """Of an answer; what a chat model writes beyond them is not said, and the answer is a part."""
@@ -52,7 +53,7 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             replies.append(piece)
         elif UNKNOWN in piece:
             draft["declined"] = True
-        elif cited := cite(piece, passages):
+        elif cited := await asyncio.to_thread(checked, piece, state["standalone"], passages, context.reader):
             if len(draft["sentences"]) >= MOST_SENTENCES:
                 draft["refused"] += 1
             elif all(cited["text"] != said["text"] for said in draft["sentences"]):  # weak models repeat themselves

@@ -17,6 +17,8 @@ from .. import progress, terminal
 from .options import BaseUrlOption, BudgetOption, ModelOption, cached_chat_model, read_budget
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
     from ...evals.experiments.robustness import Planted
     from ...evals.predictions import Line, Predictions
     from ...evals.question import Question
@@ -299,6 +301,7 @@ def robustness(
     html: HtmlFile = None,
 ) -> None:
     """What changes with typos, more distractors, gold ranked elsewhere, and planted passages: copies, contradictions, instructions?"""
+    from ...evals.experiments import injection
     from ...evals.experiments import robustness as experiment
 
     names = experiment.read_names(perturb)
@@ -319,8 +322,11 @@ def robustness(
                 )
                 for name in names
             }
-            _settle(kept, planted.setup, lines, [line for made in others.values() for line in made])
-        _finish(experiment.summarize(planted, lines, others), planted.setup.questions, lines, outputs)
+            prompted = _prompted(planted, lines, asking.model, selector.pair, kept, jobs) if asking.model else {}
+            _settle(kept, planted.setup, lines, [line for made in (*others.values(), *prompted.values()) for line in made])
+        result = experiment.summarize(planted, lines, others)
+        injection.add_to(result, prompted, experiment.NAMES)
+        _finish(result, planted.setup.questions, lines, outputs)
 
 
 @evaluate.command()
@@ -483,6 +489,21 @@ def _planted(setup: Setup, data: Sequence[str], names: Sequence[str]) -> Iterato
         with progress.shown() as tell:
             planted = stack.enter_context(plant(setup, data, names, progress=tell))
         yield planted
+
+
+def _prompted(
+    planted: Planted, clean: Sequence[Line], model: BaseChatModel, reader: PairModel, kept: Predictions, jobs: int
+) -> dict[str, list[Line]]:
+    """By family of instructions, what the chat model says where the planted passage stands in its prompt."""
+    from ...evals.experiments import injection
+    from ...evals.experiments.robustness import INSTRUCTION
+
+    lines = {(line["dataset"], line["id"]): line for line in clean}
+    found = {}
+    for name in (name for name, made in planted.perturbed.items() if made and name.startswith(INSTRUCTION)):
+        predict = injection.predictor(planted.perturbed[name], lines, model, reader)
+        found[name] = _predict(planted.of(name), predict, kept, jobs, variant=injection.variant(name))
+    return found
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passel.graphs.citing import cite, numbered_citations
+from passel.graphs.citing import cite, disagreements, numbered_citations, standing
 from passel.tools.passage import Passage
 
 PASSAGES = [
@@ -55,3 +55,43 @@ def test_any_text_is_cited_by_real_quotes_or_refused(text: str) -> None:
         for citation in citations:
             passage = by_id[citation.passage_id]
             assert passage.text[citation.span[0] - passage.start : citation.span[1] - passage.start] == citation.quote
+
+
+OTHER = Passage("c", "old.md", "The Harbour Hall was designed by Otto Vane. It opened in 1869.", title="Harbour Hall", start=5)
+
+
+def test_a_written_disagreement_cites_each_side_by_itself() -> None:
+    told = cite("Sources disagree: “Ilse Marn” [1], “Otto Vane” [3].", [*PASSAGES, OTHER])
+    assert told is not None
+    assert [claim["text"] for claim in told["claims"]] == ["Ilse Marn", "Otto Vane"]
+    citations, texts = numbered_citations([told], [*PASSAGES, OTHER], [])
+    assert texts == ["Sources disagree: “Ilse Marn” [1], “Otto Vane” [2]."]
+    claims = disagreements([told], [*PASSAGES, OTHER], [])
+    assert [(claim.answer, claim.citations) for claim in claims] == [("Ilse Marn", [1]), ("Otto Vane", [2])]
+    assert [citation.source for citation in citations] == ["hall.md", "old.md"]
+
+
+def test_a_disagreement_needs_two_answers_in_two_documents() -> None:
+    passages = [*PASSAGES, OTHER]
+    for written in (
+        "Sources disagree: “Ilse Marn” [1].",
+        "Sources disagree: “1871” [1], “1871” [1].",
+        "Sources disagree: “Ilse Marn” [1], “1871” [1].",
+        "Sources disagree: “Ilse Marn” [1], “Nobody Known” [3].",
+    ):
+        told = cite(written, passages)
+        assert told is None or "claims" not in told, written
+    assert disagreements([], passages, []) == []
+
+
+def test_of_a_disagreement_stands_what_is_left() -> None:
+    passages = [*PASSAGES, OTHER]
+    told = cite("Sources disagree: “Ilse Marn” [1], “Otto Vane” [3].", passages)
+    assert told is not None
+    lengths = {passage.id: len(passage.text) for passage in passages}
+    assert standing(told, lengths) == told
+    left = standing(told, {"c": lengths["c"]})
+    assert left is not None
+    assert "claims" not in left
+    assert left["text"] == "Otto Vane"
+    assert standing(told, {}) is None
