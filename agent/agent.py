@@ -368,15 +368,15 @@ def _checked(question: str) -> str:
     return text
 
 
-def _steps(approve: Collection[Step] | None, thread: str | None) -> Collection[Step]:
+def _steps(approve: Collection[str] | None, thread: str | None) -> Collection[Step]:
     if not approve:
         return ()
     given = [approve] if isinstance(approve, str) else approve
-    if unknown := [str(step) for step in given if step not in STEPS]:
+    if unknown := [step for step in given if step not in STEPS]:
         raise UsageError(f"{unknown[0]!r} cannot be approved", f"A run can wait before: {', '.join(STEPS)}.")
     if thread is None:
         raise UsageError("a run that waits for a person needs a thread", "It is kept there until somebody decides: thread=NAME, or --thread NAME.")
-    return set(given)
+    return [step for step in STEPS if step in given]
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer | Waiting:

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..graphs.answer import Answer
+from ..tools.encoder import clean
 from ..tools.errors import PasselError, UsageError
 
 FEEDBACK = "feedback.sqlite3"
@@ -64,13 +65,15 @@ class FeedbackFile:
         """`answer`, or the trace id of a known one, is good or not. The last word counts. Raises UsageError for a trace id that is not known."""
         with self._open() as database:
             if isinstance(answer, Answer):
-                row = (_trace_id(answer), self.corpus, time.time(), _dumped(answer), good, note)
+                row = (_trace_id(answer), self.corpus, time.time(), _dumped(answer), good, clean(note))
                 database.execute(
                     "INSERT INTO answers (trace_id, corpus, at, answer, good, note) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET at = excluded.at, good = excluded.good, note = excluded.note",
                     row,
                 )
-            elif not database.execute("UPDATE answers SET at = ?, good = ?, note = ? WHERE trace_id = ?", (time.time(), good, note, answer)).rowcount:
+                return
+            said = (time.time(), good, clean(note), clean(answer))
+            if not database.execute("UPDATE answers SET at = ?, good = ?, note = ? WHERE trace_id = ?", said).rowcount:
                 raise UsageError(f"no answer with the trace id {answer!r} is kept", "Hand in the answer itself, or keep answers: agent.keep(answer).")
 
     def all(self, corpus: str | None = None) -> list[Feedback]:

@@ -89,7 +89,8 @@ def _rounds(events: Sequence[Event]) -> Iterator[_Round]:
 
 
 def _add_plan(tree: Tree, answer: Answer, planned: Planned | None) -> None:
-    who = {"embedded": "by the embedded planner", "chat model": "by the chat model"}.get(planned.planner, "") if planned else ""
+    planners = {"embedded": "by the embedded planner", "chat model": "by the chat model", "caller": "by the caller"}
+    who = planners.get(planned.planner, "") if planned else ""
     subs = answer.sub_questions or (planned.sub_questions if planned else [])  # the answer's know what was resolved
     plan = tree.add(_row("plan", f"{len(subs)} sub-questions", who) if subs else _row("plan", "the question as a whole"))
     if planned is not None and one_line(planned.question) != one_line(answer.question):

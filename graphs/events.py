@@ -20,7 +20,7 @@ class Planned(_Event):
     """The standalone question."""
     sub_questions: list[SubQuestion]
     planner: str
-    """"embedded" or "chat model"; "whole question" where neither found parts."""
+    """"caller" (its own plan), "embedded" or "chat model"; "whole question" where there are no parts."""
     note: str | None = None
     """Why a chat model's plan was not used."""
 

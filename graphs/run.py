@@ -47,7 +47,8 @@ async def run(
     """
     began = time.perf_counter()
     state: dict[str, Any] = dict(question)
-    given = Command(resume=decision.model_dump()) if decision is not None else None if resume else question
+    going_on: Command[Any] | None = Command(resume=decision.model_dump()) if decision is not None else None
+    given = going_on if resume or decision is not None else question
     stale = given is question  # the first state that a thread shows still holds the last question's answer
     failure: str | None = None
     waits: tuple[Interrupt, ...] = ()

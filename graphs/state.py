@@ -113,6 +113,8 @@ class RagInput(TypedDict, total=False):
     trace_id: str
     approve: list[str]
     """Kinds of verdicts before which the run waits for a person."""
+    given_plan: list[str] | None
+    """The caller's own sub-questions, checked (`check_plan`); [] leaves the question whole. None: plan makes them."""
 
 
 class RagState(RagInput, total=False):

@@ -15,6 +15,7 @@ import pytest
 
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
+from passel.graphs.decision import Decision
 from passel.tools.errors import PasselError, UsageError
 
 BUILT = "Who built the Tarn Light?"
@@ -122,6 +123,33 @@ def test_a_bad_question_is_refused_in_one_line(agent: Agent, question: str) -> N
         agent.ask(question)
     with pytest.raises(UsageError):
         agent.ask("fine?", filters={"$bad": 1})
+
+
+PLAN = ["Who built the Tarn Light?", "When was #1 born?"]
+
+
+def test_the_callers_own_plan(agent: Agent) -> None:
+    answer = agent.ask("When was the builder of the Tarn Light born?", plan=PLAN)
+    assert [sub.question for sub in answer.sub_questions] == PLAN
+    assert answer.queries[-1].query == "When was Mirel Ostane born?"
+    assert "1811" in answer.answer
+    with pytest.raises(UsageError, match="sub-question 1 uses #2"):
+        agent.ask(BUILT, plan=["Who is #2?", "Who else?"])
+    with pytest.raises(UsageError, match="one plan cannot serve a batch"):
+        agent.batch([BUILT], plan=PLAN)
+
+
+def test_a_plan_belongs_to_the_question_and_outlives_a_waiting_run(agent: Agent) -> None:
+    question = "When was the builder of the Tarn Light born?"
+    waiting = agent.ask(question, plan=PLAN, thread="t", approve=["answer"])
+    assert agent.ask(question, plan=PLAN, thread="t", approve=["answer"]).trace_id == waiting.trace_id
+    answer = agent.resume("t", Decision(kind="approve"))
+    assert isinstance(answer, Answer)
+    assert (answer.trace_id, [sub.question for sub in answer.sub_questions]) == (waiting.trace_id, PLAN)
+    agent.ask(question, plan=PLAN, thread="t", approve=["answer"])
+    other = agent.ask(question, plan=PLAN[:1], thread="t")
+    assert [sub.question for sub in other.sub_questions] == PLAN[:1], "another plan starts anew"
+    assert agent.ask(question, thread="t").sub_questions == [], "a plan is not remembered for the next question"
 
 
 def test_a_long_question_and_history_keep_the_checkpoint_small(tarn: Path, tmp_path: Path) -> None:

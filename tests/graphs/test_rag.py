@@ -86,12 +86,47 @@ async def test_dependent_sub_questions_are_resolved_and_asked_next(ask: Any, har
         ("Who was the architect of the Harbour Hall?", "sub_question"),
         ("Where was Ilse Marn born?", "next_hop"),
     ]
+    assert [query.sub_question for query in answer.queries] == [None, 1, 2]
     assert answer.sub_questions[0].answer == "Ilse Marn"
     assert answer.outcome == "answered"
     assert answer.citations[0].quote.startswith("She was born in the village of Sedge")
     assert answer.usage.calls == 3
     assert answer.usage.tokens_in > 0
     assert types(events).count("judged") == 2
+
+
+CHAIN = ["Who designed the Harbour Hall?", "In which village was #1 born?", "What does the mill of #2 grind?"]
+
+
+async def test_the_callers_own_plan_costs_no_planning_call(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
+    """Each hop is asked with the answer that was found for the one before."""
+    question = "What does the mill in the birthplace of the architect of the Harbour Hall grind?"
+    model = fake_chat.of("Ilse Marn", "Sedge", "It has a mill that grinds buckwheat. [1]")
+    events = await ask(question, model=model, plan=CHAIN)
+    answer = events[-1].answer
+    check(answer, harbour)
+    assert events[0].planner == "caller"
+    assert [query.query for query in answer.queries] == [
+        question, "Who designed the Harbour Hall?", "In which village was Ilse Marn born?", "What does the mill of Sedge grind?",
+    ]  # fmt: skip
+    assert [(sub.question, sub.answer) for sub in answer.sub_questions] == list(zip(CHAIN, ["Ilse Marn", "Sedge", None], strict=True))
+    assert answer.usage.calls == len(model.calls) == 3
+    assert not any("plan" in str(call[0].text).lower() for call in model.calls)
+
+
+async def test_the_callers_own_plan_needs_no_model(ask: Any, harbour: Corpus) -> None:
+    answer = (await ask(BRIDGE, plan=["Who designed the Harbour Hall?", "Where was #1 born?"]))[-1].answer
+    check(answer, harbour)
+    assert [query.query for query in answer.queries][1:] == ["Who designed the Harbour Hall?", "Where was Ilse Marn born?"]
+    assert "Sedge" in answer.answer
+
+
+async def test_an_empty_plan_leaves_the_question_whole(ask: Any, fake_chat: Any) -> None:
+    comparison = "Who was born earlier, Ilse Marn or Otto Vane?"
+    events = await ask(comparison, plan=[])
+    assert (events[0].planner, [query.query for query in events[-1].answer.queries]) == ("whole question", [comparison])
+    model = fake_chat.of("Ilse Marn was born in 1832. [1]")
+    assert (await ask(comparison, model=model, plan=[]))[-1].answer.usage.calls == 1
 
 
 async def test_a_plan_that_points_forward_is_repaired_once(ask: Any, fake_chat: Any) -> None:
