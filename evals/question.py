@@ -34,6 +34,17 @@ class Hop:
     answer: str
     source: str
     """The gold passage in which the answer stands."""
+    step: int = 0
+    """Its number in the decomposition, from 1; 0: it is no step of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a question's decomposition as the data set has it."""
+
+    question: str
+    """"#1" stands for the answer to the first step."""
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,10 @@ class Question:
     """Evidence known by source in the data set's pool, for questions without passages of their own."""
     hops: tuple[Hop, ...] = ()
     """(): unknown. Only those whose passage is known."""
+    decomposition: tuple[Step, ...] = ()
+    """(): unknown. All of its steps."""
+    plan: tuple[str, ...] | None = None
+    """Sub-questions that it is asked with. No label: a prediction may depend on it. None: whoever is asked makes its own."""
     by_title: bool = False
     """Evidence and candidates are known by title: an indexed corpus has split its documents. No label: a prediction may depend on it."""
     history: tuple[tuple[str, str], ...] = ()
@@ -71,10 +86,15 @@ class Question:
             return named or None
         return frozenset(passage.source for passage in self.passages if passage.gold)
 
+    def decomposed(self) -> Question:
+        """To be asked with the sub-questions of its decomposition, never with their answers."""
+        return replace(self, plan=tuple(step.question for step in self.decomposition))
+
     def blind(self) -> Question:
         """Without its labels: all that a prediction may depend on."""
         passages = tuple(replace(passage, gold=None) for passage in self.passages)
-        return replace(self, answers=(), answerable=None, type="", passages=passages, gold_titles=(), gold_sources=(), hops=())
+        unlabelled = replace(self, answers=(), answerable=None, type="", gold_titles=(), gold_sources=(), hops=(), decomposition=())
+        return replace(unlabelled, passages=passages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,12 @@ PerturbOption = Annotated[
         help="Only these: typos, distractors, near_duplicate, keyword_stuffing, contradiction, instruction (or one of its families), position.",
     ),
 ]
+CondensedOption = Annotated[
+    bool, typer.Option("--condensed", help="Ask the last turns of conversations condensed; paired differences to the last turn alone.")
+]
+DecomposedOption = Annotated[
+    bool, typer.Option("--decomposed", help="Ask with the gold decomposition as the plan, hop by hop; paired differences to the agent's own plan.")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there; - for stdout.")]
 PredictionsFile = Annotated[Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="A line a question, as it comes; resumed from.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at, with every question.")]
@@ -121,6 +127,7 @@ def selection(
     data: DataArgument,
     setting: SettingOption = "distractor",
     mixed: MixedOption = None,
+    condensed: CondensedOption = False,
     corpus: CorpusOption = None,
     compare: CompareOption = None,
     against: AgainstOption = None,
@@ -140,7 +147,9 @@ def selection(
 
     --mixed: of multi-hop files and a file of single-evidence questions one mixture is made, with questions whose evidence was dropped; compared with
     the best single fixed k. --against: a folder that `passel train` wrote; of a pair model without a list policy, its own order at its best fixed k.
+    --condensed: of data with conversations (MTRAG).
     """
+    from ...evals import condensed as conversations
     from ...evals.experiments import selection as experiment
     from ...evals.variants import read_rules
     from ...rerankers.cut_selector import CutSelector
@@ -151,10 +160,12 @@ def selection(
     settings = Settings.load()
     limits = read_budget(budget, settings.budget)
     given = {"passages": settings.passages, "weights": settings.digest(), "evidence_tokens": limits.evidence_tokens}
+    given |= {"condensed": True} if condensed else {}
     if mixed and (corpus or drop_gold or limit):
         raise UsageError("--mixed makes its own choice of questions", "Leave out --corpus, --drop-gold and --limit.")
     chosen = {"mixed": mixed} if mixed else {"limit": limit, "drop": drop_gold, "rate": rate}
-    with _prepared("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as setup:
+    with _prepared("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as prepared:
+        setup = conversations.condensed(prepared) if condensed else prepared
         selector = settings.selector(setup.encoder)
         with _kept(setup, outputs) as kept:
             rivals = _rivals(against or (), selector, settings, setup)
@@ -168,7 +179,12 @@ def selection(
                     others |= experiment.at_best_fixed(setup, name, made)
                 else:
                     others[name] = made
+            if condensed:
+                alone = experiment.predictor(prepared, selector, limits.evidence_tokens)
+                others[conversations.LAST_TURN] = _predict(prepared, alone, kept, jobs, variant=conversations.LAST_TURN)
             result, variants = experiment.summarize(setup, lines, rules, others)
+            if condensed:
+                conversations.add_condensed(result, prepared.questions, setup.questions, lines, others[conversations.LAST_TURN])
             _settle(kept, setup, lines, [*orders, *variants])
         _finish(result, setup.questions, lines, outputs, setup)
 
@@ -182,6 +198,7 @@ def qa(
     base_url: BaseUrlOption = None,
     compare: CompareOption = None,
     against: AgainstOption = None,
+    decomposed: DecomposedOption = False,
     without_looks: Annotated[bool, typer.Option("--without-looks", help="Paired differences to the same agent that searches once.")] = False,
     drop_gold: DropOption = None,
     rate: RateOption = 1.0,
@@ -195,7 +212,12 @@ def qa(
     html: HtmlFile = None,
     results: ResultsOption = None,
 ) -> None:
-    """The whole agent: are the answers right, on which evidence, at what cost?"""
+    """The whole agent: are the answers right, on which evidence, at what cost?
+
+    --decomposed: of the questions that have one (MuSiQue's); the answers of its sub-questions are labels and are not told.
+    """
+    from ...evals import decomposed as plans
+    from ...evals import hops
     from ...evals.experiments import qa as experiment
     from ...evals.variants import read_rules
     from ...rerankers.selector.selector import LearnedSelector
@@ -203,7 +225,9 @@ def qa(
     rules = read_rules(compare, runnable=True)
     asking = _Asking(model, base_url, budget)
     outputs = _Outputs(json, predictions, html, results)
-    with _prepared("qa", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+    given = asking.described() | ({"decomposed": True} if decomposed else {})
+    with _prepared("qa", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as prepared:
+        setup = plans.decomposed(prepared) if decomposed else prepared
         selector = asking.settings.selector(setup.encoder)
         means = asking.means(selector.pair)
         with _kept(setup, outputs) as kept:
@@ -222,8 +246,15 @@ def qa(
             if without_looks:
                 once = experiment.predictor(setup, lambda _: selector, **{**means, "budget": replace(asking.budget, looks=0)})
                 others["without looks"] = _predict(setup, once, kept, jobs, variant="without looks")
+            if decomposed:
+                own = plans.unplanned(setup)
+                others[plans.UNPLANNED] = _predict(own, experiment.predictor(own, lambda _: selector, **means), kept, jobs, variant=plans.UNPLANNED)
             _settle(kept, setup, lines, [line for made in others.values() for line in made])
-        _finish(experiment.summarize(setup, lines, others), setup.questions, lines, outputs, setup)
+        result = experiment.summarize(setup, lines, others)
+        if decomposed:
+            result.counts["without a decomposition"] = len(prepared.questions) - len(setup.questions)
+            hops.add_hops(result, setup.questions, lines, others[plans.UNPLANNED])
+        _finish(result, setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()

@@ -1,9 +1,11 @@
 """MTRAG: conversations over documents: {task_id, input: [{speaker, text}], contexts: [{title, text}], targets, answerability}.
 
-The question is the last turn of the user, what came before it is the history. The set says whether the contexts answer it, not which of them do:
-gold is unknown. PARTIAL, UNDERSPECIFIED and CONVERSATIONAL tasks have no plain yes or no, so whether they are answerable is unknown too.
+The question is the last turn of the user, what came before it is the history. The contexts are the set's reference passages: those that annotators
+found to bear on the question. Where it is ANSWERABLE or PARTIAL they are the evidence; an UNANSWERABLE task has none, and what an UNDERSPECIFIED or
+CONVERSATIONAL one comes with is none for certain: gold is unknown. Only ANSWERABLE and UNANSWERABLE are a plain yes or no.
 
-Source: Katsis et al., "MTRAG: A Multi-Turn Conversational Benchmark for Evaluating Retrieval-Augmented Generation Systems" (TACL 2025).
+Source: Katsis et al., "MTRAG: A Multi-Turn Conversational Benchmark for Evaluating Retrieval-Augmented Generation Systems" (TACL 2025), and
+Rosenthal et al., "MTRAG-UN: A Benchmark for Open Challenges in Multi-Turn RAG Conversations" (2026), whose tasks have the same form.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from ..question import DataPassage, Question, distinct
 from .records import Record
 
 _ANSWERABLE = {"ANSWERABLE": True, "UNANSWERABLE": False}
+_EVIDENCE = ("ANSWERABLE", "PARTIAL")
+"""Tasks whose contexts are evidence."""
 
 
 def read(records: Sequence[Record]) -> tuple[Question, ...]:
@@ -29,6 +33,7 @@ def _question(record: Record) -> Question:
         raise record.fault("its `input` does not end with a turn of the user")
     labels = record.strings("answerability")
     answerable = _ANSWERABLE.get(labels[0]) if labels else None
+    gold = True if labels and labels[0] in _EVIDENCE else None
     return Question(
         id,
         turns[-1].text("text"),
@@ -36,7 +41,7 @@ def _question(record: Record) -> Question:
         () if answerable is False else tuple(dict.fromkeys(target.text("text").strip() for target in record.records("targets"))),
         answerable,
         type=labels[0].lower() if labels else "",
-        passages=distinct([DataPassage(each.string("title", ""), each.string("text")) for each in record.records("contexts")]),
+        passages=distinct([DataPassage(each.string("title", ""), each.string("text"), gold) for each in record.records("contexts")]),
         history=_history(turns[:-1]),
     )
 

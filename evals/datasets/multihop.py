@@ -13,11 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 
 from ...tools.answers import YES_NO, contains_answer, normalised
 from ...tools.words import content_words, covered
-from ..question import DataPassage, Hop, Question, distinct
+from ..question import DataPassage, Hop, Question, Step, distinct
 from .records import Record, ids_of
+
+_MOST_MATCHED = 6
+"""Steps whose passages are matched all at once; of more, each takes its own best."""
 
 
 def read(records: Sequence[Record]) -> tuple[Question, ...]:
@@ -53,6 +57,7 @@ def _question(record: Record, id: str) -> Question:
         [DataPassage(each.string("title", ""), each.string("text"), each.flag("is_supporting")) for each in record.records("passages")]
     )
     answers, titles = record.answers(), record.answers("gold_titles")
+    steps = _decomposition(record)
     return Question(
         id,
         record.text("question"),
@@ -61,24 +66,45 @@ def _question(record: Record, id: str) -> Question:
         type=record.string("type", ""),
         passages=passages,
         gold_titles=titles,
-        hops=(*_decomposition(record, passages), *_evidences(record, passages)) if passages else (),
+        hops=(*_hops(steps, passages), *_evidences(record, passages)) if passages else (),
+        decomposition=steps,
     )
 
 
-def _decomposition(record: Record, passages: Sequence[DataPassage]) -> Iterator[Hop]:
-    """MuSiQue's single-hop questions. Of several gold passages that hold an answer, the one that shares most words with the question."""
-    answers: list[str] = []
-    for step in record.records("decomposition"):
-        question, answer = step.string("question", ""), step.string("answer", "")
-        known = {str(number): earlier for number, earlier in enumerate(answers, 1)}
-        question = re.sub(r"#(\d+)", lambda match: known.get(match[1], match[0]), question)  # noqa: B023 (called at once)
-        answers.append(answer)
-        question = " ".join(question.replace(" >> ", " ").split())
-        holding = [passage for passage in passages if passage.gold and answer and contains_answer(passage.text, [answer])]
-        if question and holding:
-            words = content_words(question)
-            best = max(holding, key=lambda passage: covered(words, content_words(f"{passage.title} {passage.text}")))
-            yield Hop(question, answer, best.source)
+def _decomposition(record: Record) -> tuple[Step, ...]:
+    """MuSiQue's single-hop questions; some are a name and a relation ("The Salt Mirror >> director")."""
+    asked = [(step.string("question", ""), step.string("answer", "")) for step in record.records("decomposition")]
+    return tuple(Step(" ".join(question.replace(" >> ", " ").split()), answer) for question, answer in asked)
+
+
+def _hops(steps: Sequence[Step], passages: Sequence[DataPassage]) -> Iterator[Hop]:
+    """Each with a gold passage that holds its answer; of several with the one that shares most words with the question.
+
+    Where there are as many gold passages as steps, as MuSiQue has them, each serves one step.
+    """
+    gold = [passage for passage in passages if passage.gold]
+    asked = [_filled(step.question, steps[:n]) for n, step in enumerate(steps)]
+    fits = [[_fit(question, step.answer, passage) for passage in gold] for question, step in zip(asked, steps, strict=True)]
+    if len(steps) == len(gold) <= _MOST_MATCHED:
+        places: Sequence[int] = max(permutations(range(len(gold))), key=lambda order: sum(fits[n][place] for n, place in enumerate(order)))
+    else:
+        places = [max(range(len(gold)), key=of.__getitem__, default=-1) for of in fits]
+    for number, (question, step, place) in enumerate(zip(asked, steps, places, strict=True), 1):
+        if question and place >= 0 and fits[number - 1][place] > 0:
+            yield Hop(question, step.answer, gold[place].source, number)
+
+
+def _filled(question: str, earlier: Sequence[Step]) -> str:
+    known = {str(number): step.answer for number, step in enumerate(earlier, 1)}
+    return " ".join(re.sub(r"#(\d+)", lambda match: known.get(match[1], match[0]), question).split())
+
+
+def _fit(question: str, answer: str, passage: DataPassage) -> float:
+    """0.0 where the passage does not hold the answer; else the share of the question's words that it holds, and so much more that one further
+    passage with its answer outweighs all words."""
+    if not answer or not contains_answer(passage.text, [answer]):
+        return 0.0
+    return _MOST_MATCHED + covered(content_words(question), content_words(f"{passage.title} {passage.text}"))
 
 
 def _evidences(record: Record, passages: Sequence[DataPassage]) -> Iterator[Hop]:

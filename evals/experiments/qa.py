@@ -88,7 +88,8 @@ def predictor(
             least_confidence=least_confidence,
         )
         history = list(question.history) if question.history else None
-        asked = new_question(question.question, history=history, filters=scope(question, setup.setting), id=question.id)
+        filters = scope(question, setup.setting)
+        asked = new_question(question.question, history=history, filters=filters, id=question.id, plan=question.plan)
         answer, verdict = asyncio.run(_last(run(graph, context, asked)))
         scores = recorded.scores()
         return line_of(

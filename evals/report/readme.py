@@ -75,6 +75,7 @@ def _name(result: Result) -> str:
     parts = [str(result.settings["setting"])] if "reranker" not in result.settings else [f"reranker {result.settings['reranker']}"]
     if mixed := result.settings.get("mixed"):
         parts.append(f"mixed, {mixed}")
+    parts += [name for name in ("decomposed", "condensed") if result.settings.get(name)]
     if drop := result.settings.get("drop_gold"):
         parts.append(f"{drop} gold dropped in {float(result.settings['rate']):.0%}")
     return f"{names} ({'; '.join(parts)})"

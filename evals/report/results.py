@@ -41,7 +41,8 @@ def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], f
     names = "-".join(str(data["name"]) for data in result.settings["data"])
     which = [str(result.settings[key]) for key in ("setting", "drop_gold", "reranker") if result.settings.get(key)]
     mixed = [f"mixed-{result.settings['mixed']}"] if result.settings.get("mixed") else []
-    kind = "-".join([result.experiment, names, *which, *mixed])
+    asked = [name for name in ("decomposed", "condensed") if result.settings.get(name)]
+    kind = "-".join([result.experiment, names, *which, *mixed, *asked])
     path = folder / (re.sub(r"[^\w.-]+", "_", kind) + SUFFIX)
     folder.mkdir(parents=True, exist_ok=True)
     head = {"experiment": result.experiment, "settings": dict(result.settings), "counts": result.counts, "latency": result.latency}

@@ -121,7 +121,6 @@ def test_mtrag_the_last_turn_is_asked_and_the_rest_is_history() -> None:
     assert question.question == "When?"
     assert question.history == (("What is Arn?", "A port."), ("And its ferry?", "Sails."))
     assert question.answers == ("At nine.",)
-    assert question.gold is None
 
 
 def test_mtrag_turns_of_one_speaker_in_a_row() -> None:
@@ -130,10 +129,14 @@ def test_mtrag_turns_of_one_speaker_in_a_row() -> None:
     assert question.history == (("Arn\nWhat is it?", "A port.\nWith a ferry."),)
 
 
-@pytest.mark.parametrize(("label", "answerable"), [("ANSWERABLE", True), ("UNANSWERABLE", False), ("PARTIAL", None), ("UNDERSPECIFIED", None)])
-def test_mtrag_labels(label: str, answerable: bool | None) -> None:
+@pytest.mark.parametrize(
+    ("label", "answerable", "gold"),
+    [("ANSWERABLE", True, True), ("PARTIAL", None, True), ("UNANSWERABLE", False, None), ("UNDERSPECIFIED", None, None), ("ANOTHER", None, None)],
+)
+def test_mtrag_labels(label: str, answerable: bool | None, gold: bool | None) -> None:
     question = task(turn("user", "When?"), label=label)
     assert question.answerable is answerable
+    assert [passage.gold for passage in question.passages] == [gold]
     assert question.type == label.lower()
     assert bool(question.answers) is (answerable is not False)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from passel.evals.datasets import multihop
 from passel.evals.datasets.records import Record
-from passel.evals.question import Question
+from passel.evals.question import Question, Step
 
 TILL = {"title": "Till", "text": "The Till is a river."}
 SEDGE = {"title": "Sedge", "text": "Sedge lies on the Till and has a mill."}
@@ -116,6 +116,33 @@ def test_a_hop_stands_in_a_gold_passage_that_holds_its_answer() -> None:
     assert hops(HALL, both, MARN, decomposition=[step("Who built the mill of Sedge?", "Ilse Marn")])[0][2] == "Sedge mill"
     assert hops(HALL, both, MARN, decomposition=[step("Who designed the Harbour Hall?", "Ilse Marn")])[0][2] == "Harbour Hall"
     assert hops(HALL, MILL, MARN, decomposition=[step("Who built the mill of Sedge?", "Ilse Marn")])[0][2] in ("Harbour Hall", "Ilse Marn")
+
+
+def test_with_a_gold_passage_for_each_step_each_serves_one() -> None:
+    """Both hold "Ilse Marn", and the first would suit both questions best."""
+    hall = {**HALL, "text": "The Harbour Hall was designed by Ilse Marn, born in Arn like the town clerk."}
+    clerk = {"title": "Town clerk", "text": "The clerk of the hall was Ilse Marn.", "is_supporting": True}
+    steps = [step("Who was the town clerk of Arn?", "Ilse Marn"), step("Who designed the Harbour Hall?", "Ilse Marn")]
+    assert [title for _, _, title in hops(hall, clerk, decomposition=steps)] == ["Town clerk", "Harbour Hall"]
+    assert [title for _, _, title in hops(hall, clerk, decomposition=steps[:1])] == ["Harbour Hall"]
+
+
+def test_the_decomposition_is_kept_as_it_stands_and_its_hops_know_their_steps() -> None:
+    steps = [step("Who rings the bell?", "Nan Ottery"), step("Harbour Hall >> designer", "Ilse Marn"), step("Where was #2  born?", "Sedge")]
+    question = read(passages=[HALL, MARN], decomposition=steps)
+    asked = ("Who rings the bell?", "Harbour Hall designer", "Where was #2 born?")
+    assert question.decomposition == tuple(Step(text, given["answer"]) for text, given in zip(asked, steps, strict=True))
+    assert [hop.step for hop in question.hops] == [2, 3]
+    assert read(decomposition=steps).decomposition == question.decomposition, "without passages too"
+    assert question.plan is None
+    assert question.decomposed().plan == asked
+
+
+def test_a_decomposition_is_a_label_until_it_is_asked_with() -> None:
+    question = read(passages=[HALL, MARN], decomposition=[step("Who designed it?", "Ilse Marn"), step("Where was #1 born?", "Sedge")])
+    assert (question.blind().decomposition, question.blind().plan) == ((), None)
+    asked = question.decomposed().blind()
+    assert (asked.decomposition, asked.hops, asked.plan) == ((), (), ("Who designed it?", "Where was #1 born?"))
 
 
 def test_a_step_whose_passage_is_unknown_is_no_hop_and_its_answer_counts_all_the_same() -> None:
