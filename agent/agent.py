@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 from langgraph.types import StateSnapshot
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from ..tools.pair import PairModel
 
 MOST_QUESTION_CHARACTERS = 8_000
+_ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan"], ...] = ("question", "history", "filters", "approve", "given_plan")
+"""What makes it the same question, whose unfinished run is continued."""
 History = Sequence[tuple[str, str]]
 """A conversation as (question, answer) pairs, oldest first."""
 
@@ -142,6 +144,7 @@ class Agent:
     #   budget   limits of this run
     #   thread   name of a conversation to remember; an unfinished run of the same question is continued
     #   id       comes back in `Answer.id`
+    #   plan     the caller's own sub-questions, "#1" for the answer to the first: ["Who wrote X?", "Where was #1 born?"]; [] for none
     #   approve  "look", "answer" or both: the run ends in a `Waiting` before each such step, and `resume` goes on. It needs a thread.
     # Another question on the thread drops a run that waits; the same one, asked in the same way, waits once more.
 
@@ -150,7 +153,7 @@ class Agent:
     @overload
     def ask(self, question: str, *, approve: Collection[Step], **options: Any) -> Answer | Waiting: ...
     def ask(self, question: str, *, approve: Collection[Step] | None = None, **options: Any) -> Answer | Waiting:
-        """Answers one question; every run ends in an Answer, or waits. Raises UsageError on a bad question or filter."""
+        """Answers one question; every run ends in an Answer, or waits. Raises UsageError on a bad question, filter or plan."""
         return self._loop.run(_last(self._events(question, approve=approve, **options)))
 
     @overload
@@ -240,9 +243,10 @@ class Agent:
         thread: str | None = None,
         id: str | None = None,
         approve: Collection[Step] | None = None,
+        plan: Sequence[str] | None = None,
     ) -> AsyncIterator[Event]:
-        steps = _steps(approve, thread)
-        asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id, approve=steps)
+        steps, told = _steps(approve, thread), None if history is None else list(history)
+        asked = new_question(_checked(question), history=told, filters=filters, id=id, approve=steps, plan=plan)
         if filters is not None:
             to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
         context = self._context(budget or self.budget)
@@ -253,7 +257,7 @@ class Agent:
         threads, graph = await self._open_threads()
         async with threads.alone(self._key(thread)):
             left = await graph.aget_state(threads.config(self._key(thread)))
-            resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters", "approve"))
+            resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in _ASKED)
             if resume:
                 asked["trace_id"] = left.values["trace_id"]
             async for event in self._on_thread(thread, run(graph, context, asked, config=threads.config(self._key(thread)), resume=resume)):
@@ -305,6 +309,8 @@ class Agent:
     async def _all(self, questions: Iterable[str], concurrency: int, options: dict[str, Any]) -> list[Answer]:
         if options.get("approve"):
             raise UsageError("a batch cannot wait for a person", "Ask the questions one by one, each on a thread of its own.")
+        if options.get("plan") is not None:
+            raise UsageError("one plan cannot serve a batch of questions", "Ask the questions one by one, each with a plan of its own.")
         gate = asyncio.Semaphore(max(1, concurrency))
 
         async def one(question: str) -> Answer:

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -24,6 +24,7 @@ from .citing import disagreements, numbered_citations, standing
 from .context import RagContext, with_passages
 from .decision import Decision, Step
 from .events import Answered, Event, Waiting
+from .plan import check_plan
 from .state import MOST_TURNS, RagInput, RagState, turn
 
 log = logging.getLogger("passel")
@@ -91,8 +92,12 @@ def new_question(
     filters: Mapping[str, Any] | None = None,
     id: str | None = None,
     approve: Collection[Step] = (),
+    plan: Sequence[str] | None = None,
 ) -> RagInput:
-    """The graph's input for one question, broken characters replaced. Filters may be any mappings; the state holds plain ones."""
+    """The graph's input for one question, broken characters replaced. Filters may be any mappings; the state holds plain ones.
+
+    plan: the caller's own sub-questions; raises UsageError where they are none (`check_plan`).
+    """
     return {
         "question": clean(question),
         "history": None if history is None else [turn(clean(asked), clean(answered)) for asked, answered in history[-MOST_TURNS:]],
@@ -100,6 +105,7 @@ def new_question(
         "id": id,
         "trace_id": uuid.uuid4().hex,
         "approve": sorted(approve),
+        "given_plan": None if plan is None else check_plan(plan),
     }
 
 
