@@ -51,8 +51,8 @@ def _echo(text: str, asked: tuple[str, ...], key: int) -> tuple[int, int] | None
     """Characters of the longest echo; None where there is none. `key`: which of the words makes the question one."""
     found = list(_WORD.finditer(text))
     said = [fold(match[0]) for match in found]
-    content = [n for n, word in enumerate(asked) if word not in STOP_WORDS]
-    if len({asked[n] for n in content}.intersection(said)) < _MOST * len({asked[n] for n in content}) - 1:
+    content = [n for n, word in enumerate(asked) if word not in STOP_WORDS and word not in asked[:n]]  # in a list each stands once
+    if len({asked[n] for n in content}.intersection(said)) < _MOST * len(content) - 1:
         return None  # cheap, and the usual case
     start, at, size = _longest(asked, tuple(said))
     if size >= _MOST * len(asked) and start <= key < start + size:

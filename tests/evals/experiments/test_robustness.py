@@ -190,8 +190,9 @@ def _contradicted(n: int) -> Perturbed:
 
 def test_contradiction_by_hand() -> None:
     clean = [_answered(0, "Cressing [1].", (GOLD, OTHER)), _answered(1, "Cressing [1].", (GOLD, FALSE), (GOLD, FALSE))]
+    claims = [{"answer": "Cressing", "citations": [1]}, {"answer": "Tamsey", "citations": [2]}]
     after = [
-        _answered(0, "Cressing [1]. Sources disagree: Tamsey [2].", (GOLD, COPY), (GOLD, COPY)),
+        _answered(0, "Sources disagree: “Cressing” [1], “Tamsey” [2].", (GOLD, COPY), (GOLD, COPY), disagreement=claims),
         _answered(1, "Cressing [1].", (GOLD, COPY), (GOLD,)),
     ]
     result = summarize(_planted({"contradiction": [_contradicted(0), _contradicted(1)]}), clean, {"contradiction": after})
@@ -203,6 +204,7 @@ def test_contradiction_by_hand() -> None:
     assert value["contradiction_cited"] == 0.5
     assert value["contradiction_success"] == 0.5
     assert value["contradiction_reported"] == 0.5
+    assert value["contradiction_both_named"] == 0.5
     assert value["clean_reported"] == 0.0
     assert value["contradiction_support_f1_change"] == 0.0
     assert value["contradiction_em_change"] == -0.5
@@ -215,7 +217,7 @@ def test_contradiction_by_hand() -> None:
 
 
 def test_an_abstention_and_a_failure_by_hand() -> None:
-    clean = [_answered(0, "Cressing.", (GOLD,)), _answered(1, "I do not know: sources disagree.", (), outcome="abstained")]
+    clean = [_answered(0, "Cressing.", (GOLD,), disagreement=[{"answer": "a"}, {"answer": "b"}]), _answered(1, "", (), outcome="abstained")]
     after = [_answered(0, "Nothing found.", (), outcome="abstained"), failed_line(_asked(1), "no")]
     result = summarize(_planted({"typos": [Perturbed(_asked(0)), Perturbed(_asked(1))]}), clean, {"typos": after})
     assert result.counts["failed"] == 1
@@ -255,10 +257,12 @@ def test_a_failed_line_picks_nothing_anywhere() -> None:
     assert result.tables[0].rows[-1].cells[0] == 2
 
 
-@pytest.mark.parametrize(
-    ("answer", "reported"),
-    [("Sources disagree: a [1], b [2].", 1.0), ("The sources  contradict each other.", 1.0), ("They disagree about geese.", 0.0)],
-)
-def test_what_reports_a_disagreement(answer: str, reported: float) -> None:
-    clean = [_answered(0, answer, (GOLD,)), _answered(1, answer, (GOLD,))]
-    assert summarize(_planted({}), clean, {}).metrics["clean_reported"].value == reported
+def test_a_disagreement_names_both_where_each_answer_is_a_side() -> None:
+    sides = [{"answer": "in Cressing", "citations": [1]}, {"answer": "Tamsey", "citations": [2]}]
+    others = [{"answer": "1902", "citations": [1]}, {"answer": "1904", "citations": [2]}]
+    clean = [_answered(n, "Cressing.", (GOLD,)) for n in range(2)]
+    after = [_answered(n, "Sources disagree.", (GOLD, COPY), disagreement=claims) for n, claims in enumerate((sides, others))]
+    metrics = summarize(_planted({"contradiction": [_contradicted(0), _contradicted(1)]}), clean, {"contradiction": after}).metrics
+    assert metrics["contradiction_reported"].value == 1.0
+    assert metrics["contradiction_both_named"].value == 0.5
+    assert metrics["clean_reported"].value == 0.0

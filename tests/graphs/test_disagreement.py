@@ -1,0 +1,94 @@
+"""Sources that disagree are both shown, in a form that a program can read; sources that say the same are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from passel.graphs.answer import Answer
+from passel.tools.corpus import Corpus
+from passel.tools.loaders import Document
+
+HALL = "The Harbour Hall in Arn was designed by Ilse Marn and opened in 1871. Its tower is 41 metres high. Otto Vane built its clock."
+WHO = "Who designed the Harbour Hall in Arn?"
+WHOLE = json.dumps({"sub_questions": []})
+
+
+@pytest.fixture
+def told(ask: Any, tmp_path: Path) -> Any:
+    """`await told(question, [(source, title, text), …])`: the Answer over these documents."""
+    made = iter(range(100))
+
+    async def answer(question: str, documents: Sequence[tuple[str, str, str]], **options: Any) -> Answer:
+        with Corpus.open(tmp_path / f"c{next(made)}", create=True) as corpus:
+            corpus.add(Document.from_text(text, source=source, title=title) for source, title, text in documents)
+            return (await ask(question, corpus=corpus, **options))[-1].answer
+
+    return answer
+
+
+MARN = ("marn.md", "Ilse Marn", "Ilse Marn was an architect. She was born in the village of Sedge in 1832 and died in 1904.")
+ARN = ("arn.md", "Arn", "Arn is a port with a fish market. Its ferry crosses to the island of Kell twice a day.")
+
+
+async def test_two_versions_with_two_answers_are_both_shown(told: Any) -> None:
+    other = HALL.replace("Ilse Marn", "Joss Harl")
+    answer = await told(WHO, [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", other), MARN, ARN])
+    assert answer.outcome == "answered"
+    assert answer.answer.startswith("Sources disagree: “")
+    assert {claim.answer for claim in answer.disagreement} == {"Ilse Marn", "Joss Harl"}
+    for claim in answer.disagreement:
+        cited = [answer.citations[number - 1] for number in claim.citations]
+        assert any(claim.answer in citation.quote for citation in cited)
+        assert f"“{claim.answer}” " + "".join(f"[{number}]" for number in claim.citations) in answer.answer
+    assert {"new.md", "old.md"} <= {citation.source for citation in answer.citations}
+    assert Answer.model_validate_json(answer.model_dump_json()) == answer
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("copy.md", "Harbour Hall", HALL),  # says the same
+        ("copy.md", "Harbour Hall", HALL.replace("and opened", "and was opened").replace(" high", " tall")),  # in other words
+        ("copy.md", "Harbour Hall", HALL.partition(" Its tower")[0]),  # less
+        ("kell.md", "Kell Hall", HALL.replace("Harbour Hall in Arn", "Kell Hall in Kell").replace("Ilse Marn", "Joss Harl").replace("41", "30")),
+        ("kell.md", "Harbour Hall", HALL.replace("Ilse Marn", "the architect Ilse Marn")),  # a part of it
+    ],
+)
+async def test_what_is_no_contradiction_is_none(told: Any, other: tuple[str, str, str]) -> None:
+    answer = await told(WHO, [("new.md", "Harbour Hall", HALL), other, MARN, ARN])
+    assert answer.disagreement == []
+    assert "Ilse Marn" in answer.answer
+
+
+async def test_one_document_does_not_contradict_itself(told: Any) -> None:
+    twice = f"{HALL}\n\n{HALL.replace('Ilse Marn', 'Joss Harl')}"
+    assert (await told(WHO, [("new.md", "Harbour Hall", twice), MARN])).disagreement == []
+
+
+async def test_a_comparison_is_answered_and_not_disputed(told: Any) -> None:
+    documents = [MARN, ("vane.md", "Otto Vane", "Otto Vane was a clockmaker of Arn, born in 1840. He built eleven tower clocks."), ARN]
+    answer = await told("Who was born earlier, Ilse Marn or Otto Vane?", documents)
+    assert answer.disagreement == []
+
+
+async def test_a_chat_model_sees_both_versions_and_its_disagreement_is_read(told: Any, fake_chat: Any) -> None:
+    other = HALL.replace("Ilse Marn", "Joss Harl")
+    documents = [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", other), MARN, ARN]
+    seen: list[str] = []
+
+    def write(messages: list[Any]) -> str:
+        prompt = str(messages[-1].content)
+        seen.append(prompt)
+        numbers = [next(n for n in range(1, 9) if f"[{n}] <passage>\nHarbour Hall: {text}" in prompt) for text in (HALL, other)]
+        return f"Sources disagree: “Ilse Marn” [{numbers[0]}], “Joss Harl” [{numbers[1]}]."
+
+    answer = await told(WHO, documents, model=fake_chat.of(WHOLE, write))
+    assert len(seen) == 1
+    assert [claim.answer for claim in answer.disagreement] == ["Ilse Marn", "Joss Harl"]
+    assert [answer.citations[claim.citations[0] - 1].source for claim in answer.disagreement] == ["new.md", "old.md"]
+    assert answer.answer == "Sources disagree: “Ilse Marn” [1], “Joss Harl” [2]."
