@@ -1,4 +1,8 @@
-"""verify: each quote must stand in its passage. Sentences without one are removed; what is left becomes the outcome."""
+"""verify: each quote must stand in its passage. Sentences without one are removed; what is left becomes the outcome.
+
+What a chat model wrote was held against its passages before it was sent (`support.py`), as a stream cannot unsay: what was refused there makes the
+answer a part, and where nothing is left judge may look once for the gap.
+"""
 
 from __future__ import annotations
 
