@@ -35,9 +35,7 @@ def _standalone(question: Question) -> Question:
     return replace(question, question=carry_over(asked["question"].strip(), turns), history=()) if turns else question
 
 
-def add_condensed(
-    result: Result, alone: Sequence[Question], questions: Sequence[Question], lines: Sequence[Line], others: Sequence[Line]
-) -> None:
+def add_condensed(result: Result, alone: Sequence[Question], questions: Sequence[Question], lines: Sequence[Line], others: Sequence[Line]) -> None:
     """How many questions the conversation changed, and the difference that it made to these.
 
     alone: the questions as their last turns have them; questions: as they were asked; others: the lines of `alone`.

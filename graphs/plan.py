@@ -54,7 +54,7 @@ def check_plan(questions: Sequence[str]) -> list[str]:
         Plan.model_validate({"sub_questions": [{"question": question} for question in stripped]})
     except ValidationError as error:
         fault = error.errors()[0]
-        place = f"sub-question {fault['loc'][1] + 1}: " if len(fault["loc"]) > 1 else ""
+        place = f"sub-question {int(fault['loc'][1]) + 1}: " if len(fault["loc"]) > 1 else ""
         raise UsageError(f"the plan cannot be followed: {place}{fault['msg'].removeprefix('Value error, ')}", hint) from None
     return stripped
 

@@ -194,6 +194,54 @@ def test_against_what_is_no_rival(passel: Any, invented: Any, rivals: dict[str, 
     is_wrong_usage(passel(experiment, invented.dev, "--limit", 1, "--against", rivals[name]), said)
 
 
+def test_a_decomposition_is_followed_hop_by_hop_beside_the_agents_own_plan(passel: Any, invented: Any) -> None:
+    file = invented.write("in-steps", [*invented.in_steps[:3], *({**row, "decomposition": None} for row in invented.in_steps[3:5])])
+    done = passel("qa", file, "--decomposed", "--json", "r.json", "--predictions", "p.jsonl", "--html", "page.html", "--results", "kept")
+    assert done.code == 0, done.err
+    found = result(Path("r.json"))
+    assert (found["counts"]["questions"], found["counts"]["without a decomposition"]) == (3, 2)
+    assert found["tables"][0]["title"].startswith("Hop by hop")
+    assert {"hop_1_candidates", "hop_1_em", "hop_2_selected"} <= found["metrics"].keys()
+    against = next(table for table in found["tables"] if table["title"] == "Ours against each variant")
+    assert [row["label"] for row in against["rows"]] == ["its own plan"]
+    lines = lines_of(Path("p.jsonl"))
+    assert [(line["variant"], bool(line["sub_questions"])) for line in lines] == [("selector", True)] * 3 + [("its own plan", False)] * 3
+    assert [path.name for path in Path("kept").iterdir()] == ["qa-invented_in-steps-pool-decomposed.jsonl.xz"]
+    assert "(pool; decomposed)" in passel("report", "kept").out
+    refused = passel("qa", file, "--setting", "pool", "--predictions", "p.jsonl")
+    assert refused.code == 2, "what was asked otherwise is another run"
+
+
+def test_conversations_are_condensed_and_compared_with_the_last_turn_alone(passel: Any, invented: Any) -> None:
+    file = invented.write("in-conversation", invented.in_conversation)
+    options = ("--setting", "pool", "--condensed", "--json", "r.json", "--predictions", "p.jsonl")
+    done = passel("selection", file, *options)
+    assert done.code == 0, done.err
+    found = result(Path("r.json"))
+    assert {name: found["counts"][name] for name in ("questions", "scored", "with a conversation", "changed by it")} == {
+        "questions": 12, "scored": 11, "with a conversation": 12, "changed by it": 12,
+    }  # fmt: skip
+    lines = lines_of(Path("p.jsonl"))
+    assert [line["variant"] for line in lines] == ["selector"] * 12 + ["last turn alone"] * 12
+    assert all("Where was the director born?" in line["question"] for line in lines)
+    assert len({line["question"] for line in lines}) == 13, "the last turn alone is the same of all"
+    against = next(table for table in found["tables"] if table["title"] == "Ours against each variant")
+    assert [row["label"] for row in against["rows"]] == ["last turn alone"]
+    changed = next(table for table in found["tables"] if table["title"].endswith("where the conversation changed the question"))
+    gain = changed["rows"][0]["cells"][changed["columns"].index("recall")]
+    assert gain["low"] > 0, "a director who is not named cannot be found"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["qa", "--decomposed"], "no question has a decomposition"), (["selection", "--condensed"], "no question has a conversation before it")],
+)
+def test_data_without_decompositions_or_conversations(passel: Any, invented: Any, arguments: list[str], said: str) -> None:
+    refused = passel(arguments[0], invented.dev, *arguments[1:], "--limit", 3)
+    assert refused.code == 2
+    assert said in refused.err
+
+
 def test_rerank(passel: Any, requests: tuple[Path, Path]) -> None:
     file, qrels = requests
     for reranker, first in (("none", False), ("pointwise", True)):

@@ -102,6 +102,36 @@ def rows() -> list[Row]:
     return made
 
 
+def in_steps(given: list[Row]) -> list[Row]:
+    """The questions of birthplaces, with the two sub-questions that each is made of."""
+    made = []
+    for n, (title, name, place, _) in enumerate(FILMS):
+        row = next(row for row in given if row["id"] == f"where-{n}")
+        steps = [{"question": f"Who directed {title}?", "answer": name}, {"question": "Where was #1 born?", "answer": place}]
+        made.append({**row, "decomposition": steps})
+    return made
+
+
+def in_conversation(given: list[Row]) -> list[Row]:
+    """Questions of birthplaces as MTRAG's tasks, asked after the film was spoken of and without naming anybody again. The last has no evidence."""
+    made = []
+    for n, (title, name, place, year) in enumerate(FILMS):
+        row = next(row for row in given if row["id"] == f"where-{n}")
+        said = [("user", f"Who directed {title}?"), ("agent", f"{name} directed it in {year}."), ("user", "Where was the director born?")]
+        label = "ANSWERABLE" if n < len(FILMS) - 1 else "UNANSWERABLE"
+        gold = [{"title": p["title"], "text": p["text"]} for p in row["passages"] if p["is_supporting"] and p["title"] == name]
+        made.append(
+            {
+                "task_id": f"task-{n}",
+                "input": [{"speaker": speaker, "text": text} for speaker, text in said],
+                "contexts": gold if label == "ANSWERABLE" else [],
+                "targets": [{"speaker": "agent", "text": place}],
+                "answerability": [label],
+            }
+        )
+    return made
+
+
 def unlabelled(given: list[Row]) -> list[Row]:
     """Nothing but what is asked and the candidates."""
     return [
@@ -130,6 +160,7 @@ class Invented:
         self.folder = folder
         self.rows = rows()
         self.gold_titles = [sorted({p["title"] for p in row["passages"] if p["is_supporting"]}) for row in self.rows]
+        self.in_steps, self.in_conversation = in_steps(self.rows), in_conversation(self.rows)
         self.dev = self.write("dev", self.rows)
         self.unlabelled = self.write("unlabelled", unlabelled(self.rows))
         self.permuted = self.write("permuted", permuted(self.rows))
