@@ -113,7 +113,7 @@ def prepare(
             corpora[dataset.name] = pool
             chosen = dataset.questions[:limit]
             if opened:
-                chosen = tuple(map(_of_corpus, chosen))
+                chosen = tuple(map(of_corpus, chosen))
             if drop:
                 following = _Next(pool, partial(tell, "dropping gold"), len(chosen))
                 among: Literal["distractor", "pool"] = "distractor" if setting == "distractor" else "pool"
@@ -126,7 +126,7 @@ def prepare(
         yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled, blank)
 
 
-def _of_corpus(question: Question) -> Question:
+def of_corpus(question: Question) -> Question:
     """Asked of an indexed corpus: its own passages are no candidates, and what they were split into is known by title."""
     titles = question.gold_titles or tuple(sorted({passage.title for passage in question.passages if passage.gold and passage.title}))
     return replace(question, passages=(), gold_sources=(), gold_titles=titles, by_title=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -211,16 +211,18 @@ def digests(data: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None) -> list[ListExample]:
+def list_part(
+    part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None, without: Collection[str] = ()
+) -> list[ListExample]:
     """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first; none where no gold can be dropped.
 
-    model_of: the pair model for a question's id. It must not have trained on that question.
+    model_of: the pair model for a question's id. It must not have trained on that question. without: ids of questions of which no list is made.
     """
     made: list[ListExample] = []
     drop: Literal["all"] | None = "all" if part.drop else None
     may_be_empty = suppress(*[NothingToAsk] if drop else [])
     with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, pieces=part.pieces, progress=tell) as setup:
-        by_hash = sorted(setup.questions, key=lambda question: Random(question.id).random())
+        by_hash = sorted((one for one in setup.questions if one.id not in without), key=lambda question: Random(question.id).random())
         chosen = [
             *islice((question for question in by_hash if not is_val(question.id)), LISTS),
             *islice((question for question in by_hash if is_val(question.id)), VAL_LISTS),

@@ -196,6 +196,11 @@ class Corpus:
         with self._store.reading() as reading:
             return reading.sources()
 
+    def titles(self) -> set[str]:
+        """Of all documents, as their passages have them."""
+        with self._store.reading() as reading:
+            return reading.titles()
+
     def get(self, ids: Sequence[str], filters: Filter | None = None) -> list[Passage]:
         """In the order of `ids`; those that are missing or filtered out are left out."""
         with self._store.reading() as reading:

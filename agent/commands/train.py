@@ -19,6 +19,7 @@ from .. import progress, terminal
 from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
 
 if TYPE_CHECKING:
+    from ...evals.question import Question
     from ...evals.training import Part
     from ...rerankers.selector.examples import ListExample
     from ...tools.pair import PairModel
@@ -28,6 +29,8 @@ train = typer.Typer(help="Train the reader and the selector, on data sets or on 
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files of labelled questions.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for weights, curves and checkpoints.", show_default=False)]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
+_TOLD = 3
+"""Titles that are named where evidence is lacking."""
 
 
 @train.command()
@@ -112,10 +115,13 @@ def selector(
     models = _pair_models(reader)
     _folder(out)
     made_from = _made_from(data, folder, reader)
+    without = _left_out(data, folder, bundled=reader is None, by_title=not answers_only)
     with progress.shown() as tell:
         lists: list[ListExample] = []
         for part in parts_of(data, folder, drop=not answers_only):
-            lists += _once(out, part, made_from[part.data], partial(list_part, part, models, tell, corpus=folder))
+            left_out = without[part.data]
+            key = f"{made_from[part.data]} {sorted(left_out)}"
+            lists += _once(out, part, key, partial(list_part, part, models, tell, corpus=folder, without=left_out))
         if answers_only:
             lists = [one.unlabelled() for one in lists]
         examples = balanced(_spread(lists, limit))
@@ -164,6 +170,47 @@ def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:
     if missing is not None:
         raise UsageError(f"--reader {reader}: {missing} is not there", "Make it with: passel train reader DATA… --folds --out DIR")
     return lambda id: pair_model(reader if is_val(id) else reader / f"fold{1 - fold_of(id)}")
+
+
+def _left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_title: bool) -> dict[str, set[str]]:
+    """By data set, ids of questions that nothing is to be learned from; it is said which. Raises UsageError where all of a data set are.
+
+    bundled: the bundled pair model reads them, so those that it was trained on are left out. by_title: so are those whose evidence `corpus` lacks.
+    """
+    from ...evals.datasets import is_val, load
+    from ...evals.left_out import trained_on
+
+    found: dict[str, set[str]] = {}
+    for one in data:
+        questions = load(one).questions
+        known = trained_on(questions) if bundled else frozenset()
+        if known and all(question.id in known or is_val(question.id) for question in questions):
+            reader = "" if corpus else f", or read them with a reader that was trained in halves: passel train reader {one} --folds --out DIR"
+            what = f"{one}: the bundled pair model was trained on these questions and reads them more surely than any others"
+            raise UsageError(what, f"Give other questions{reader}.")
+        if known:
+            terminal.note(f"{one}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
+        lacking = _lacking(one, questions, corpus) if corpus and by_title else set()
+        found[one] = {*known, *lacking}
+    return found
+
+
+def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]:
+    """Ids of the questions with evidence that the corpus in this folder lacks; says how many. Raises UsageError where it lacks some of every one."""
+    from ...evals.left_out import unmatched
+    from ...tools.corpus import Corpus
+
+    with Corpus.open(folder) as corpus:
+        titled, name = unmatched(questions, corpus), corpus.name
+    lacking = {id for id, titles in titled.items() if titles}
+    titles = list(dict.fromkeys(title for of_one in titled.values() for title in of_one))
+    named = f"no document of the corpus {name!r} is titled " + ", ".join(f"{title!r}" for title in titles[:_TOLD]) + (" …" if titles[_TOLD:] else "")
+    if lacking and len(lacking) == len(titled):
+        how = "`gold_titles` are the titles of its documents, letter for letter. With --answers-only none are needed."
+        raise UsageError(f"{data}: every question has evidence that is not there: {named}", how)
+    if lacking:
+        terminal.note(f"{data}: {len(lacking):,} of {len(questions):,} questions are left out: {named}")
+    return lacking
 
 
 def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:

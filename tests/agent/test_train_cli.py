@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from passel.agent.agent import Agent
 from passel.agent.settings import Settings
 from passel.evals import training
 from passel.evals.datasets import is_val
+from passel.evals.datasets.get import split_of
 from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
 from passel.rerankers.default import WEIGHTS
@@ -50,7 +52,7 @@ def _short(config: Any, **given: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def rows(invented: Any) -> list[Row]:
-    """Six questions to learn from, of both folds, and two of val."""
+    """Six questions to learn from, of both folds, and what there is of val."""
     val = [row for row in invented.rows if is_val(row["id"])]
     learned = [row for row in invented.rows if not is_val(row["id"])]
     assert {fold_of(row["id"]) for row in learned[:6]} == {0, 1}
@@ -205,6 +207,57 @@ def test_when_the_corpus_has_changed_its_lists_are_read_again(passel: Any, corpu
     assert passel(*command).code == 0
     assert len(read) == 2
     assert choices(tmp_path / "out")["config"] != first["config"]
+
+
+def test_questions_whose_evidence_the_corpus_lacks_are_left_out_and_said(
+    passel: Any, corpus: Path, asked: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    alone = [json.loads(line) for line in asked.read_text().splitlines()]
+    alone[0]["gold_titles"] = ["Sundays", *alone[0]["gold_titles"]]
+    write(asked, alone)
+    done = passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0)
+    assert done.code == 0, done.err
+    assert f"{asked}: 1 of {len(rows)} questions are left out: no document of the corpus 'isles' is titled 'Sundays'\n" in done.err
+    (kept,) = (tmp_path / "out" / "lists").iterdir()
+    lists = pickle.loads(kept.read_bytes())["lists"]
+    assert {one.id for one in lists} == {row["id"] for row in rows[1:]}
+    assert passel("selector", asked, "--corpus", corpus, "--out", "answers", "--steps", 0, "--answers-only").code == 0  # where titles play no part
+
+
+def test_evidence_that_the_corpus_lacks_of_every_question_is_wrong_usage(passel: Any, corpus: Path, asked: Path) -> None:
+    alone = [json.loads(line) for line in asked.read_text().splitlines()]
+    write(asked, [{**row, "gold_titles": [f"No {n}", *row["gold_titles"]]} for n, row in enumerate(alone)])
+    done = passel("selector", asked, "--corpus", corpus, "--out", "out")
+    is_wrong_usage(done, "every question has evidence that is not there: no document of the corpus 'isles' is titled 'No 0', 'No 1', 'No 2' …")
+    assert "letter for letter" in done.err
+
+
+def learned_by_the_bundled_one(rows: Sequence[Row], count: int) -> list[Row]:
+    """The same rows, the first of which have ids of questions that the bundled pair model was trained on."""
+    ids = iter([id for id in split_of("2wiki/train").ids if not is_val(id)])
+    return [{**row, "id": next(ids)} if n < count else row for n, row in enumerate(rows)]
+
+
+def test_questions_that_the_bundled_reader_was_trained_on_are_left_out_and_said(passel: Any, films: Path, rows: list[Row], tmp_path: Path) -> None:
+    write(films, learned_by_the_bundled_one(rows, 2))
+    done = passel("selector", films, "--out", "out", "--steps", 0)
+    assert done.code == 0, done.err
+    assert f"{films}: 2 of {len(rows)} questions are left out, as the bundled pair model was trained on them\n" in done.err
+    for kept in (tmp_path / "out" / "lists").iterdir():
+        assert {one.id for one in pickle.loads(kept.read_bytes())["lists"]} <= {row["id"] for row in rows[2:]}
+
+
+def test_where_it_was_trained_on_all_of_them_another_reader_is_needed(
+    passel: Any, films: Path, corpus: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(films, learned_by_the_bundled_one(rows, 6))  # what remains is of val
+    monkeypatch.setattr(training, "list_part", never)
+    done = passel("selector", films, "--out", "out")
+    is_wrong_usage(done, "the bundled pair model was trained on these questions")
+    assert f"passel train reader {films} --folds" in done.err
+    of_corpus = passel("selector", films, "--corpus", corpus, "--out", "out")
+    is_wrong_usage(of_corpus, "the bundled pair model was trained on these questions")
+    assert "--folds" not in of_corpus.err
 
 
 @pytest.mark.parametrize("where", ["own passages", "corpus"])
