@@ -150,10 +150,12 @@ def _tell(chosen: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("on val", "reward", "answer F1", "support F1 (mean of the sets)", "passages", "tokens", box=None)
-    for stage in ("imitation", "grpo"):
+    for stage in ("start", "imitation", "grpo"):
+        if stage not in chosen:
+            continue
         figures = chosen[stage]
         shown = [figures["val reward"], figures.get("val answer", 0.0), figures["score"], figures["val length"]]
-        table.add_row({"grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
+        table.add_row({"start": "before", "grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
 
 

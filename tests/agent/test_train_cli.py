@@ -194,6 +194,7 @@ def test_on_one_s_own_corpus_the_bundled_selector_is_trained_further(
     differences = [float((weight - bundled[name]).abs().max()) for name, weight in trained.items() if name not in chosen]
     assert 0 < max(differences) < 0.05
     assert "mine corpus" in choices(tmp_path / "out")["grpo"]
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["before", "imitation", "GRPO"]
 
 
 def test_when_the_corpus_has_changed_its_lists_are_read_again(passel: Any, corpus: Path, asked: Path, read: list[str], tmp_path: Path) -> None:
