@@ -6,7 +6,6 @@ sentence that names them. Only `train` questions are used; which those are, spli
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +14,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ..graphs.prompts import RESOLVE, UNKNOWN, numbered
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from ..rerankers.selector.examples import ListExample, read_candidates
-from ..rerankers.selector.grpo import Generate
-from ..tools import chat
 from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
-from ..tools.errors import PasselError, UsageError
+from ..tools.errors import UsageError
 from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
 from .datasets import load
@@ -34,18 +30,11 @@ from .labels import gold_keys
 from .question import Question
 from .setup import NothingToAsk, Setup, prepare
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
 Tell = Callable[[str, int, int], None]
 """(what is being done, how much is done, of how much)"""
 
 LISTS, VAL_LISTS = 360, 150
 """Of one file in one setting, with and without its evidence."""
-_SECONDS = 120.0
-"""For one answer of a chat model."""
-_GIVE_UP = 5
-"""Failures of a chat model before its first answer."""
 _MANY_GOLD, _DROPPED, _SINGLE = 4.0, 0.05, 0.5
 NEGATIVES = 40
 """Kept of each setting's candidates."""
@@ -265,27 +254,3 @@ def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExampl
             else:
                 train[fold_of(question.id)] += examples
     return train, val
-
-
-def chat_generator(model: BaseChatModel) -> Generate:
-    """A chat model as the generator whose answers are rewarded; None where it declines or fails. Cached, by whoever made it, by its whole prompt:
-    the question and the passages in their order.
-
-    One that fails from the first is not there: then PasselError is raised, as a policy would learn from nothing but its silence.
-    """
-    failures: list[str] = []
-    answered = False
-
-    def generate(example: ListExample, chosen: tuple[int, ...]) -> str | None:
-        nonlocal answered
-        passages = [(example.read.passages[place].title, example.read.passages[place].text) for place in chosen]
-        reply = asyncio.run(chat.ask(model, RESOLVE, numbered(passages, example.question), timeout=_SECONDS))
-        answered = answered or not reply.error
-        if reply.error and not answered:
-            failures.append(reply.error)
-            if len(failures) == _GIVE_UP:
-                raise PasselError(f"the chat model answers nothing: {reply.error}", "Once it does, the same command goes on where it was.")
-        text = reply.text.strip()
-        return None if reply.error or not text or UNKNOWN in text else text
-
-    return generate

@@ -98,8 +98,9 @@ def selector(
     answers that are rewarded.
     """
     from ...evals.datasets import is_val
+    from ...evals.chat_generator import ChatGenerator
     from ...evals.report.training import write_page
-    from ...evals.training import balanced, chat_generator, list_part, parts_of
+    from ...evals.training import balanced, list_part, parts_of
     from ...rerankers.default import WEIGHTS
     from ...rerankers.selector.grpo import GrpoConfig, extracted
     from ...rerankers.selector.imitation import ImitationConfig
@@ -111,7 +112,7 @@ def selector(
     if reader is not None and corpus is not None:
         raise UsageError("--reader is for training from data sets, --corpus goes on from the bundled weights", "Leave one of them out.")
     folder = corpus_path(corpus) if corpus else None
-    chat = cached_chat_model(model, base_url) if model else None
+    chat = ChatGenerator(cached_chat_model(model, base_url)) if model else None
     models = _pair_models(reader)
     _folder(out)
     made_from = _made_from(data, folder, reader)
@@ -135,7 +136,7 @@ def selector(
             out,
             config,
             start=start,
-            generate=chat_generator(chat) if chat else extracted,
+            generate=chat or extracted,
             progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
         )
     if reader is not None:
@@ -143,6 +144,8 @@ def selector(
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
     _tell(chosen)
     terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
+    if chat and chat.failed:
+        terminal.note(f"{model} failed {chat.failed:,} times: what it was asked about then was neither rewarded nor punished")
 
 
 def _tell(chosen: Mapping[str, Any]) -> None:

@@ -20,7 +20,6 @@ from passel.evals.training import (
     NEGATIVES,
     Part,
     balanced,
-    chat_generator,
     digests,
     list_example,
     list_part,
@@ -28,13 +27,12 @@ from passel.evals.training import (
     reading_examples,
     reading_sets,
 )
-from passel.graphs.prompts import RESOLVE, numbered
 from passel.rerankers.default import pair_model
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from passel.rerankers.selector.examples import ListExample
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
-from passel.tools.errors import PasselError, UsageError
+from passel.tools.errors import UsageError
 from passel.tools.pair import PairModel
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -493,30 +491,3 @@ def test_digests_tell_data_apart_and_name_what_is_twice(tmp_path: Path) -> None:
         digests([str(one), str(one)])
     with pytest.raises(UsageError, match="no file"):
         digests([str(tmp_path / "none.jsonl")])
-
-
-# A chat model as the generator
-
-
-def test_a_chat_model_answers_from_what_was_chosen_in_its_order(corpus: Corpus, fake_chat: Any) -> None:
-    model, example = fake_chat.of(" Cressing\n"), listed(BORN, corpus)
-    assert chat_generator(model)(example, (2, 0)) == "Cressing"
-    system, user = model.calls[0]
-    chosen = [(example.read.passages[place].title, example.read.passages[place].text) for place in (2, 0)]
-    assert (system.content, user.content) == (RESOLVE, numbered(chosen, BORN.question))
-
-
-def test_one_that_declines_or_fails_says_nothing(corpus: Corpus, fake_chat: Any) -> None:
-    generate, example = chat_generator(fake_chat.of("Cressing", "UNKNOWN", RuntimeError("gone"), "", "I say UNKNOWN.")), listed(BORN, corpus)
-    assert [generate(example, (n,)) for n in range(5)] == ["Cressing", None, None, None, None]
-
-
-def test_one_that_answers_nothing_from_the_first_ends_the_training(corpus: Corpus, fake_chat: Any) -> None:
-    example = listed(BORN, corpus)
-    generate = chat_generator(fake_chat.of(RuntimeError("no such model")))
-    with pytest.raises(PasselError, match=r"answers nothing: .* no such model"):
-        [generate(example, (n % 5,)) for n in range(20)]
-    begun = chat_generator(fake_chat.of("UNKNOWN", RuntimeError("gone")))
-    assert [begun(example, (n % 5,)) for n in range(20)] == [None] * 20  # one that has answered may fail
-    late = chat_generator(fake_chat.of(RuntimeError("loading"), RuntimeError("loading"), "Cressing"))
-    assert [late(example, (n,)) for n in range(3)] == [None, None, "Cressing"]
