@@ -27,7 +27,7 @@ from .datasets import load
 from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
 from .labels import gold_keys
-from .question import Question
+from .question import Hop, Question
 from .setup import NothingToAsk, Setup, prepare
 
 Tell = Callable[[str, int, int], None]
@@ -41,8 +41,8 @@ NEGATIVES = 40
 _SAME = re.compile(r"\bsame\b", re.IGNORECASE)
 
 
-def reading_examples(question: Question, corpus: Corpus) -> Iterator[ReadingExample]:
-    """The question itself, and each of its hops as a question of its own. `corpus` holds the pool of its file.
+def reading_examples(question: Question, corpus: Corpus, without: Collection[Hop] = ()) -> Iterator[ReadingExample]:
+    """The question itself, and each of its hops, but those `without`, as a question of its own. `corpus` holds the pool of its file.
 
     Nothing for a question whose evidence is unknown, or that is unanswerable without saying which passages were meant.
     """
@@ -73,7 +73,7 @@ def reading_examples(question: Question, corpus: Corpus) -> Iterator[ReadingExam
     if single and not gold:
         negatives = list(dict.fromkeys([*own, *negatives]))  # the paragraph of an unanswerable question first: the hardest of all
     yield _whole(question, found, sorted(gold), negatives)
-    yield from _hops(question, found)
+    yield from _hops(question, found, without)
 
 
 def _whole(question: Question, found: dict[str, Reading], gold: Sequence[str], negatives: Sequence[str]) -> ReadingExample:
@@ -104,9 +104,11 @@ def _attributes(question: Question) -> dict[str, tuple[str, ...]]:
     return {hop.source: (hop.answer,) for hop in last}
 
 
-def _hops(question: Question, found: dict[str, Reading]) -> Iterator[ReadingExample]:
+def _hops(question: Question, found: dict[str, Reading], without: Collection[Hop]) -> Iterator[ReadingExample]:
     sources = [passage.source for passage in question.passages]
     for number, hop in enumerate(question.hops):
+        if hop in without:
+            continue
         reading = replace(found[hop.source], naming="")
         answers = _present(reading, (hop.answer,))
         if answers:
@@ -241,12 +243,30 @@ def balanced(examples: Sequence[ListExample]) -> list[ListExample]:
     return [replace(one, weight=weight * shares[one.group] / sums[one.group] * scale) for one, weight in zip(examples, own, strict=True)]
 
 
+def shared_hops(questions: Sequence[Question]) -> frozenset[Hop]:
+    """Hops that a question of `val` or of the other fold has as well: the same question, or the same answer in the same passage.
+
+    Who was trained on one would read a part of those questions more surely than any other.
+    """
+    sides: dict[object, set[str]] = {}
+    for question in questions:
+        side = "val" if is_val(question.id) else f"fold {fold_of(question.id)}"
+        for key in (normalised(question.question), *(key for hop in question.hops for key in _same_hop(hop))):
+            sides.setdefault(key, set()).add(side)
+    return frozenset(hop for question in questions for hop in question.hops if any(len(sides[key]) > 1 for key in _same_hop(hop)))
+
+
+def _same_hop(hop: Hop) -> tuple[object, object]:
+    return normalised(hop.question), (hop.source, normalised(hop.answer))
+
+
 def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExample]], dict[str, list[ReadingExample]]]:
-    """Reading examples of all questions of a pool setup: of `train` by fold, of `val` by data set (their hops left out)."""
+    """Reading examples of all questions of a pool setup: of `train` by fold, without the hops they share, of `val` by data set, without any hop."""
     train: dict[int, list[ReadingExample]] = {0: [], 1: []}
     val: dict[str, list[ReadingExample]] = {}
+    shared = shared_hops(setup.questions)
     with ThreadPoolExecutor() as pool:
-        of_questions = pool.map(lambda question: list(reading_examples(question, setup.corpus(question))), setup.questions)
+        of_questions = pool.map(lambda question: list(reading_examples(question, setup.corpus(question), shared)), setup.questions)
         for n, (question, examples) in enumerate(zip(setup.questions, of_questions, strict=True), 1):
             tell("searching for hard negatives", n, len(setup.questions))
             if is_val(question.id):

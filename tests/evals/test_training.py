@@ -26,6 +26,7 @@ from passel.evals.training import (
     parts_of,
     reading_examples,
     reading_sets,
+    shared_hops,
 )
 from passel.rerankers.default import pair_model
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
@@ -242,9 +243,13 @@ def test_evidence_known_by_its_place_in_the_pool(corpus: Corpus) -> None:
 
 def test_train_by_fold_and_val_by_data_set(tmp_path: Path) -> None:
     passages = [{"title": each.title, "text": each.text, "is_supporting": each is VENN or each is MIRROR} for each in (MIRROR, VENN, *FILLERS[:4])]
-    steps = [{"question": "Who directed it?", "answer": "Orla Venn"}, {"question": "Where was #1 born?", "answer": "Cressing"}]
+    rows = []
     ids = [f"question-{n}" for n in range(24)]
-    rows = [{"id": id, "question": BORN.question, "answers": ["Cressing"], "passages": passages, "decomposition": steps} for id in ids]
+    for n, id in enumerate(ids):
+        own = {"title": f"Film {n}", "text": f"The film with the number {n} was directed by Director {n} in {1800 + n}.", "is_supporting": True}
+        steps = [{"question": f"Who directed film {n}?", "answer": f"Director {n}"}, {"question": "When did #1 direct?", "answer": f"{1800 + n}"}]
+        row = {"id": id, "question": BORN.question, "answers": ["Cressing"], "passages": [*passages, own], "decomposition": steps}
+        rows.append(row)
     file = tmp_path / "films.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     told: list[tuple[str, int, int]] = []
@@ -258,6 +263,33 @@ def test_train_by_fold_and_val_by_data_set(tmp_path: Path) -> None:
         assert mine
         assert [example.id for example in train[fold]] == [f"{id}{hop}" for id in mine for hop in ("", "#0", "#1")]
     assert [(done, total) for what, done, total in told if what == "searching for hard negatives"] == [(n, 24) for n in range(1, 25)]
+
+
+def test_hops_that_val_or_the_other_fold_has_too_are_left_out(tmp_path: Path) -> None:
+    """By their question, and by what is answered from which passage."""
+    ids = {"val": [], "fold 0": [], "fold 1": []}
+    for n in range(60):
+        id = f"question-{n}"
+        ids["val" if is_val(id) else f"fold {fold_of(id)}"].append(id)
+
+    def asked(side: str, *hops: Hop) -> Question:
+        return replace(BORN, id=ids[side].pop(), hops=hops)
+
+    def hop(question: str, answer: str = "", source: str = "") -> Hop:
+        return Hop(question, answer or question, source or question)
+
+    own, twice = hop("Who directed The Glass Ferry?"), hop("Who directed it?")
+    with_val, reworded = (hop(text, "Cressing", VENN.source) for text in ("Where was Orla Venn born?", "Orla Venn was born in which town?"))
+    between, again = hop("When did it come out?", "1931", "a"), hop("when did it come out", "1947", "b")
+    of_the_whole = hop(BORN.question)
+    questions = [asked("val", reworded), asked("fold 0", own, twice, with_val, between, of_the_whole), asked("fold 0", twice), asked("fold 1", again)]
+    assert shared_hops(questions) == {reworded, with_val, between, again, of_the_whole}
+    first, both = BORN.hops
+    with open_pool(POOL) as pool:
+        assert [one.id for one in reading_examples(BORN, pool, {first})] == ["born", "born#1"]
+        assert [one.id for one in reading_examples(BORN, pool, {first, both})] == ["born"]
+        compared = next(iter(reading_examples(FIRST, pool, frozenset(FIRST.hops))))
+    assert answers(compared)  # they still say what a comparison compares
 
 
 # Lists for the policy
