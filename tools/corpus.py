@@ -135,6 +135,11 @@ class Corpus:
             return self._encoder
 
     @property
+    def id(self) -> str:
+        """Given when it was made: no other corpus has it, wherever its folder lies."""
+        return self._manifest["id"]
+
+    @property
     def seq(self) -> int:
         """The number of the last committed batch: a cache that hangs on the corpus's content is stale when it has risen."""
         with self._store.reading() as reading:

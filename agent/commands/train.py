@@ -46,6 +46,7 @@ def reader(
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
     from ...rerankers.reader.calibration import calibrate
+    from ...rerankers.reader.examples import FORMAT
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
     from ...tools.pair import PAIR, PairModel
@@ -60,7 +61,7 @@ def reader(
         unseen = [one for of_set in val.values() for one in of_set]
         if not all(examples for _, examples in trainings):
             raise UsageError(f"too few questions whose evidence is known in {', '.join(data)}", "Passages need `is_supporting`, or gold titles.")
-        _same(out, {**setup.settings, "epochs": epochs, "seed": seed})
+        _same(out, {**setup.settings, "format": FORMAT, "epochs": epochs, "seed": seed})
         for name, examples in trainings:
             if (out / name / PAIR).is_file() and not (out / name / "checkpoint.pt").is_file():
                 continue  # finished by an earlier run
@@ -97,8 +98,8 @@ def selector(
     With --corpus, the questions are asked of your own corpus and the bundled selector is trained further. With --model, a chat model writes the
     answers that are rewarded.
     """
-    from ...evals.datasets import is_val
     from ...evals.chat_generator import ChatGenerator
+    from ...evals.datasets import is_val
     from ...evals.report.training import write_page
     from ...evals.training import balanced, list_part, parts_of
     from ...rerankers.default import WEIGHTS
@@ -143,9 +144,9 @@ def selector(
         shutil.copyfile(reader / PAIR, out / PAIR)
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
     _tell(chosen)
-    terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
     if chat and chat.failed:
         terminal.note(f"{model} failed {chat.failed:,} times: what it was asked about then was neither rewarded nor punished")
+    terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
 
 
 def _tell(chosen: Mapping[str, Any]) -> None:
@@ -237,14 +238,15 @@ def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) ->
     """What the lists of each data set depend on."""
     from ...evals.training import digests
     from ...rerankers.default import WEIGHTS
+    from ...rerankers.selector.examples import FORMAT
     from ...tools.corpus import Corpus
     from ...tools.pair import PAIR
 
     folders = [WEIGHTS] if reader is None else [reader, reader / "fold0", reader / "fold1"]
-    of_all = hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()
+    of_all = f"format {FORMAT} " + hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()
     if corpus is not None:
         with Corpus.open(corpus) as opened:
-            of_all += f" {opened.path} {opened.seq}"
+            of_all += f" {opened.id} {opened.seq}"
     return {one: f"{digest} {of_all}" for one, digest in digests(data).items()}
 
 
@@ -263,8 +265,8 @@ def _folder(out: Path) -> None:
 
 
 def _same(out: Path, made_from: Mapping[str, Any]) -> None:
-    """Raises UsageError where `out` holds a reader of other data or options: it would be taken for this one, finished or half done."""
+    """Raises UsageError where `out` holds a reader of other data, options or examples: it would be taken for this one, finished or half done."""
     file, text = out / "made-from.json", json.dumps(made_from, sort_keys=True)
     if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise UsageError(f"{out} holds a reader of other data or options", "Give --out another folder, or delete this one.")
+        raise UsageError(f"{out} holds a reader of other data or options, or of another version", "Give --out another folder, or delete this one.")
     file.write_text(text, encoding="utf-8")

@@ -11,6 +11,9 @@ from ...tools.pair_text import Reading, namer_of, readings_of
 from ...tools.reader import ReadAs, ReadPassage
 from .features import ListInput, list_input
 
+FORMAT = 1
+"""Raised by hand when a list example of the same question would be another: by other features, windows, labels. Kept ones are then made anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadCandidates:

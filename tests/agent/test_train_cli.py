@@ -26,6 +26,7 @@ from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
 from passel.rerankers.default import WEIGHTS
 from passel.rerankers.reader import trainer as reading
+from passel.rerankers.selector import examples as list_examples
 from passel.rerankers.selector import grpo, imitation, trainer
 from passel.rerankers.selector.selector import SELECTOR, load_network
 from passel.tools.corpus import Corpus
@@ -261,6 +262,34 @@ def test_where_it_was_trained_on_all_of_them_another_reader_is_needed(
     assert "--folds" not in of_corpus.err
 
 
+def test_a_corpus_is_known_wherever_it_lies_and_another_in_its_place_is_not(
+    passel: Any, corpus: Path, asked: Path, read: list[str], tmp_path: Path
+) -> None:
+    moved = tmp_path / "elsewhere"
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    with Corpus.open(corpus) as opened:
+        titles, seq = sorted(opened.titles()), opened.seq
+    corpus.rename(moved)
+    assert passel("selector", asked, "--corpus", moved, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 1
+    with Corpus.open(corpus, create=True) as opened:
+        opened.add(Document.from_text(f"Of {title}.", source=title, title=title) for title in titles)
+        assert opened.seq == seq
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 2
+
+
+def test_lists_of_another_version_are_read_again(
+    passel: Any, corpus: Path, asked: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 1
+    monkeypatch.setattr(list_examples, "FORMAT", list_examples.FORMAT + 1)
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 2
+
+
 @pytest.mark.parametrize("where", ["own passages", "corpus"])
 def test_from_answers_alone(passel: Any, rows: list[Row], corpus: Path, read: list[str], tmp_path: Path, where: str) -> None:
     """Nobody knows the evidence: neither of passages nor by title."""
@@ -488,10 +517,15 @@ def test_a_reader_s_training_that_was_killed_goes_on_with_the_fold_it_was_at(
     assert begun == ["fold0", "fold1", "reader"]
 
 
-def test_a_reader_of_other_data_or_options_is_left_alone(passel: Any, films: Path, begun: list[str], rows: list[Row]) -> None:
+def test_a_reader_of_other_data_options_or_version_is_left_alone(
+    passel: Any, films: Path, begun: list[str], rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert passel("reader", films, "--out", "reader", "--epochs", 1).code == 0
     for options in (["--epochs", 2], ["--epochs", 1, "--seed", 1]):
         is_wrong_usage(passel("reader", films, "--out", "reader", *options), "holds a reader of other data or options")
+    with monkeypatch.context() as patch:
+        patch.setattr("passel.rerankers.reader.examples.FORMAT", 0)
+        is_wrong_usage(passel("reader", films, "--out", "reader", "--epochs", 1), "or of another version")
     write(films, rows[1:])
     is_wrong_usage(passel("reader", films, "--out", "reader", "--epochs", 1), "holds a reader of other data or options")
     assert begun == ["reader"]
