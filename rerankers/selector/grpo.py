@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from statistics import fmean
 
@@ -85,19 +86,7 @@ class Rewards:
         self._base: dict[tuple[str, str], tuple[int, float]] = {}
 
     def terms(self, example: ListExample, chosen: Sequence[int], baseline_tokens: int) -> dict[str, float]:
-        tokens = int(example.read.input.tokens[list(chosen)].sum())
-        if not example.gold and not self.config.answers_only:
-            return {"empty": float(not chosen)}
-        answered = rewards.answer(self._say(example, tuple(chosen)), example.answers)
-        if self.config.answers_only:
-            return {"answer": answered, "evidence": 0.0, "order": 0.0, "saving": rewards.saving(tokens, baseline_tokens, answered)}
-        recall = len(set(chosen) & set(example.gold)) / len(example.gold)
-        return {
-            "answer": answered,
-            "evidence": rewards.evidence(chosen, example.gold, example.gold_in_all),
-            "order": rewards.order(chosen, example.gold, ordered=example.ordered),
-            "saving": rewards.saving(tokens, baseline_tokens, recall),
-        }
+        return rewards.terms(example, chosen, baseline_tokens, partial(self._say, example), answers_only=self.config.answers_only)
 
     def total(self, terms: Mapping[str, float]) -> float:
         return terms["empty"] if "empty" in terms else self.config.reward.total(dict(terms))
@@ -120,10 +109,10 @@ class Rewards:
             return None
         return self.total(terms) / max(_LEAST_ROOM, 1.0 - base), terms
 
-    def _say(self, example: ListExample, chosen: tuple[int, ...]) -> str | None:
+    def _say(self, example: ListExample, chosen: Sequence[int]) -> str | None:
         if not chosen:
             return None
-        key = (example.group, example.id, tuple(sorted(chosen)) if self._generate is extracted else chosen)
+        key = (example.group, example.id, tuple(sorted(chosen) if self._generate is extracted else chosen))
         if key not in self._said:
             if self._failed[key] == _TRIES:
                 raise Unanswered
