@@ -12,12 +12,12 @@ from functools import cached_property
 from math import exp
 from typing import Any
 
-from ..rerankers.selector.examples import read_passages
 from ..tools.candidate import Candidate
 from ..tools.comparison import comparison
 from ..tools.pair import PairModel
 from ..tools.pair_text import namer_of
 from ..tools.proper_names import proper_names
+from ..tools.read_passages import read_passages
 from ..tools.reader import Found, ReadPassage, find_answer
 from ..tools.sentences import sentences
 from ..tools.words import content_words, covered, holds
