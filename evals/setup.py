@@ -168,6 +168,7 @@ def _check(datasets: Sequence[Dataset], setting: Setting) -> None:
         raise UsageError(f"the data set {twice} is named twice")
     for dataset in datasets:
         if setting == "distractor" and dataset.questions and not any(question.passages for question in dataset.questions):
-            raise UsageError(f"the questions of {dataset.name} have no passages of their own", "Use --setting pool, or --corpus C.")
+            where = "Where the command has them: --setting pool, or --corpus C."
+            raise UsageError(f"the questions of {dataset.name} have no passages of their own", where)
         if setting == "pool" and not dataset.pool:
             raise UsageError(f"{dataset.name} has no passages to make a pool of", "Index its documents (passel index …) and use --corpus C.")

@@ -223,6 +223,7 @@ def list_part(
             example = list_example(question, setup.corpus(question), part, model_of(question.id))
             if example is not None:
                 made.append(example)
+        tell(f"reading {part.name}", len(chosen), len(chosen))
     return made
 
 

@@ -143,22 +143,23 @@ def selector(
     if reader is not None:
         shutil.copyfile(reader / PAIR, out / PAIR)
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
-    _tell(chosen)
+    _tell(chosen, labelled=not answers_only)
     if chat and chat.failed:
         terminal.note(f"{model} failed {chat.failed:,} times: what it was asked about then was neither rewarded nor punished")
     terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
 
 
-def _tell(chosen: Mapping[str, Any]) -> None:
-    """On `val`: what each stage reached."""
+def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:
+    """On `val`: what each stage reached. Support is known where passages are labelled."""
     from rich.table import Table
 
-    table = Table("on val", "reward", "answer F1", "support F1 (mean of the sets)", "passages", "tokens", box=None)
+    support = ["support F1 (mean of the sets)"] if labelled else []
+    table = Table("on val", "reward", "answer F1", *support, "passages", "tokens", box=None)
     for stage in ("start", "imitation", "grpo"):
         if stage not in chosen:
             continue
         figures = chosen[stage]
-        shown = [figures["val reward"], figures.get("val answer", 0.0), figures["score"], figures["val length"]]
+        shown = [figures["val reward"], figures.get("val answer", 0.0), *([figures["score"]] if labelled else []), figures["val length"]]
         table.add_row({"start": "before", "grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
 

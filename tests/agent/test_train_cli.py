@@ -304,6 +304,7 @@ def test_from_answers_alone(passel: Any, rows: list[Row], corpus: Path, read: li
     chosen = choices(tmp_path / "out")
     assert chosen["config"]["answers_only"] is True
     assert chosen["cut rule"]["answer F1"] > 0
+    assert "support" not in done.out  # nobody knows it
     assert (tmp_path / "out" / SELECTOR).is_file()
 
 
