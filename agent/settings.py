@@ -69,9 +69,9 @@ class Settings(BaseSettings):
 
     def selector(self, encoder: Encoder) -> LearnedSelector:
         """The learned one, with the pair model that it shares with the reader. Raises PasselError where `weights` holds none."""
-        from ..rerankers.default import WEIGHTS, default_selector
+        from ..rerankers.default import default_selector
 
-        return default_selector(encoder, weights=self.weights or WEIGHTS, device=self.device, most=self.passages)
+        return default_selector(encoder, weights=self.weights_in_use, device=self.device, most=self.passages)
 
     def calibration(self) -> Calibration:
         from ..rerankers.default import WEIGHTS, calibration
@@ -84,9 +84,15 @@ class Settings(BaseSettings):
 
     def digest(self) -> str:
         """Of the weights in use."""
-        from ..rerankers.default import WEIGHTS, digest
+        from ..rerankers.default import digest
 
-        return digest(self.weights or WEIGHTS)
+        return digest(self.weights_in_use)
+
+    @property
+    def weights_in_use(self) -> Path:
+        from ..rerankers.default import WEIGHTS
+
+        return self.weights or WEIGHTS
 
     def corpus_path(self, name: str | None = None) -> Path:
         """Where a corpus lies: a path where `name` has a separator or is the folder of a corpus, else a name under `$PASSEL_HOME/corpora`."""

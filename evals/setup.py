@@ -113,7 +113,7 @@ def prepare(
             corpora[dataset.name] = pool
             chosen = dataset.questions[:limit]
             if opened:
-                chosen = tuple(map(_of_corpus, chosen))
+                chosen = tuple(map(of_corpus, chosen))
             if drop:
                 following = _Next(pool, partial(tell, "dropping gold"), len(chosen))
                 among: Literal["distractor", "pool"] = "distractor" if setting == "distractor" else "pool"
@@ -126,7 +126,7 @@ def prepare(
         yield Setup(tuple(questions), setting, corpora, settings, encoder, left_out, unlabelled, blank)
 
 
-def _of_corpus(question: Question) -> Question:
+def of_corpus(question: Question) -> Question:
     """Asked of an indexed corpus: its own passages are no candidates, and what they were split into is known by title."""
     titles = question.gold_titles or tuple(sorted({passage.title for passage in question.passages if passage.gold and passage.title}))
     return replace(question, passages=(), gold_sources=(), gold_titles=titles, by_title=True)
@@ -168,6 +168,7 @@ def _check(datasets: Sequence[Dataset], setting: Setting) -> None:
         raise UsageError(f"the data set {twice} is named twice")
     for dataset in datasets:
         if setting == "distractor" and dataset.questions and not any(question.passages for question in dataset.questions):
-            raise UsageError(f"the questions of {dataset.name} have no passages of their own", "Use --setting pool, or --corpus C.")
+            where = "Where the command has them: --setting pool, or --corpus C."
+            raise UsageError(f"the questions of {dataset.name} have no passages of their own", where)
         if setting == "pool" and not dataset.pool:
             raise UsageError(f"{dataset.name} has no passages to make a pool of", "Index its documents (passel index …) and use --corpus C.")

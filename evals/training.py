@@ -6,54 +6,43 @@ sentence that names them. Only `train` questions are used; which those are, spli
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from ..graphs.prompts import RESOLVE, UNKNOWN, numbered
 from ..rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from ..rerankers.selector.examples import ListExample, read_candidates
-from ..rerankers.selector.grpo import Generate
-from ..tools import chat
 from ..tools.answers import YES_NO, contains_answer, normalised
 from ..tools.corpus import Corpus
-from ..tools.errors import PasselError, UsageError
+from ..tools.errors import UsageError
 from ..tools.pair import PairModel
 from ..tools.pair_text import Reading, readings_of
 from .datasets import load
 from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
 from .labels import gold_keys
-from .question import Question
+from .question import Hop, Question
 from .setup import NothingToAsk, Setup, prepare
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 Tell = Callable[[str, int, int], None]
 """(what is being done, how much is done, of how much)"""
 
 LISTS, VAL_LISTS = 360, 150
 """Of one file in one setting, with and without its evidence."""
-_SECONDS = 120.0
-"""For one answer of a chat model."""
-_GIVE_UP = 5
-"""Failures of a chat model before its first answer."""
 _MANY_GOLD, _DROPPED, _SINGLE = 4.0, 0.05, 0.5
 NEGATIVES = 40
 """Kept of each setting's candidates."""
 _SAME = re.compile(r"\bsame\b", re.IGNORECASE)
 
 
-def reading_examples(question: Question, corpus: Corpus) -> Iterator[ReadingExample]:
-    """The question itself, and each of its hops as a question of its own. `corpus` holds the pool of its file.
+def reading_examples(question: Question, corpus: Corpus, without: Collection[Hop] = ()) -> Iterator[ReadingExample]:
+    """The question itself, and each of its hops, but those `without`, as a question of its own. `corpus` holds the pool of its file.
 
     Nothing for a question whose evidence is unknown, or that is unanswerable without saying which passages were meant.
     """
@@ -84,7 +73,7 @@ def reading_examples(question: Question, corpus: Corpus) -> Iterator[ReadingExam
     if single and not gold:
         negatives = list(dict.fromkeys([*own, *negatives]))  # the paragraph of an unanswerable question first: the hardest of all
     yield _whole(question, found, sorted(gold), negatives)
-    yield from _hops(question, found)
+    yield from _hops(question, found, without)
 
 
 def _whole(question: Question, found: dict[str, Reading], gold: Sequence[str], negatives: Sequence[str]) -> ReadingExample:
@@ -115,9 +104,11 @@ def _attributes(question: Question) -> dict[str, tuple[str, ...]]:
     return {hop.source: (hop.answer,) for hop in last}
 
 
-def _hops(question: Question, found: dict[str, Reading]) -> Iterator[ReadingExample]:
+def _hops(question: Question, found: dict[str, Reading], without: Collection[Hop]) -> Iterator[ReadingExample]:
     sources = [passage.source for passage in question.passages]
     for number, hop in enumerate(question.hops):
+        if hop in without:
+            continue
         reading = replace(found[hop.source], naming="")
         answers = _present(reading, (hop.answer,))
         if answers:
@@ -211,16 +202,18 @@ def digests(data: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None) -> list[ListExample]:
+def list_part(
+    part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None, without: Collection[str] = ()
+) -> list[ListExample]:
     """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first; none where no gold can be dropped.
 
-    model_of: the pair model for a question's id. It must not have trained on that question.
+    model_of: the pair model for a question's id. It must not have trained on that question. without: ids of questions of which no list is made.
     """
     made: list[ListExample] = []
     drop: Literal["all"] | None = "all" if part.drop else None
     may_be_empty = suppress(*[NothingToAsk] if drop else [])
     with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, pieces=part.pieces, progress=tell) as setup:
-        by_hash = sorted(setup.questions, key=lambda question: Random(question.id).random())
+        by_hash = sorted((one for one in setup.questions if one.id not in without), key=lambda question: Random(question.id).random())
         chosen = [
             *islice((question for question in by_hash if not is_val(question.id)), LISTS),
             *islice((question for question in by_hash if is_val(question.id)), VAL_LISTS),
@@ -230,6 +223,7 @@ def list_part(part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, c
             example = list_example(question, setup.corpus(question), part, model_of(question.id))
             if example is not None:
                 made.append(example)
+        tell(f"reading {part.name}", len(chosen), len(chosen))
     return made
 
 
@@ -250,12 +244,30 @@ def balanced(examples: Sequence[ListExample]) -> list[ListExample]:
     return [replace(one, weight=weight * shares[one.group] / sums[one.group] * scale) for one, weight in zip(examples, own, strict=True)]
 
 
+def shared_hops(questions: Sequence[Question]) -> frozenset[Hop]:
+    """Hops that a question of `val` or of the other fold has as well: the same question, or the same answer in the same passage.
+
+    Who was trained on one would read a part of those questions more surely than any other.
+    """
+    sides: dict[object, set[str]] = {}
+    for question in questions:
+        side = "val" if is_val(question.id) else f"fold {fold_of(question.id)}"
+        for key in (normalised(question.question), *(key for hop in question.hops for key in _same_hop(hop))):
+            sides.setdefault(key, set()).add(side)
+    return frozenset(hop for question in questions for hop in question.hops if any(len(sides[key]) > 1 for key in _same_hop(hop)))
+
+
+def _same_hop(hop: Hop) -> tuple[object, object]:
+    return normalised(hop.question), (hop.source, normalised(hop.answer))
+
+
 def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExample]], dict[str, list[ReadingExample]]]:
-    """Reading examples of all questions of a pool setup: of `train` by fold, of `val` by data set (their hops left out)."""
+    """Reading examples of all questions of a pool setup: of `train` by fold, without the hops they share, of `val` by data set, without any hop."""
     train: dict[int, list[ReadingExample]] = {0: [], 1: []}
     val: dict[str, list[ReadingExample]] = {}
+    shared = shared_hops(setup.questions)
     with ThreadPoolExecutor() as pool:
-        of_questions = pool.map(lambda question: list(reading_examples(question, setup.corpus(question))), setup.questions)
+        of_questions = pool.map(lambda question: list(reading_examples(question, setup.corpus(question), shared)), setup.questions)
         for n, (question, examples) in enumerate(zip(setup.questions, of_questions, strict=True), 1):
             tell("searching for hard negatives", n, len(setup.questions))
             if is_val(question.id):
@@ -263,27 +275,3 @@ def reading_sets(setup: Setup, tell: Tell) -> tuple[dict[int, list[ReadingExampl
             else:
                 train[fold_of(question.id)] += examples
     return train, val
-
-
-def chat_generator(model: BaseChatModel) -> Generate:
-    """A chat model as the generator whose answers are rewarded; None where it declines or fails. Cached, by whoever made it, by its whole prompt:
-    the question and the passages in their order.
-
-    One that fails from the first is not there: then PasselError is raised, as a policy would learn from nothing but its silence.
-    """
-    failures: list[str] = []
-    answered = False
-
-    def generate(example: ListExample, chosen: tuple[int, ...]) -> str | None:
-        nonlocal answered
-        passages = [(example.read.passages[place].title, example.read.passages[place].text) for place in chosen]
-        reply = asyncio.run(chat.ask(model, RESOLVE, numbered(passages, example.question), timeout=_SECONDS))
-        answered = answered or not reply.error
-        if reply.error and not answered:
-            failures.append(reply.error)
-            if len(failures) == _GIVE_UP:
-                raise PasselError(f"the chat model answers nothing: {reply.error}", "Once it does, the same command goes on where it was.")
-        text = reply.text.strip()
-        return None if reply.error or not text or UNKNOWN in text else text
-
-    return generate

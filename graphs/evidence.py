@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..rerankers.selector.examples import read_passages
 from ..tools.candidate import Candidate
 from ..tools.pair import PairModel
 from ..tools.proper_names import proper_names
+from ..tools.read_passages import read_passages
 from ..tools.reader import Found, ReadPassage, find_answer
 from ..tools.words import content_words, covered, holds
 

@@ -6,9 +6,9 @@ import asyncio
 
 from langgraph.runtime import Runtime
 
-from ..rerankers.selector.examples import read_passages
 from ..tools import chat
 from ..tools.candidate import Candidate, query_key
+from ..tools.read_passages import read_passages
 from ..tools.reader import find_answer
 from .answer import SubQuestion
 from .context import RagContext, spent_on, with_passages

@@ -63,6 +63,14 @@ def encoder() -> Any:
     return Encoder.load()
 
 
+@pytest.fixture(scope="session")
+def by_score() -> Any:
+    """A ranker: the candidates by their fused scores, as the first stage orders them."""
+    from passel.rerankers.ranking import Ranking
+
+    return lambda question, candidates: Ranking.by_score(candidates, [candidate.score for candidate in candidates])
+
+
 @pytest.fixture
 def quick(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of many small evaluations: all share one encoder, and intervals, which are tested elsewhere, are of few resamples."""

@@ -135,6 +135,11 @@ class Corpus:
             return self._encoder
 
     @property
+    def id(self) -> str:
+        """Given when it was made: no other corpus has it, wherever its folder lies."""
+        return self._manifest["id"]
+
+    @property
     def seq(self) -> int:
         """The number of the last committed batch: a cache that hangs on the corpus's content is stale when it has risen."""
         with self._store.reading() as reading:
@@ -195,6 +200,11 @@ class Corpus:
         """Source ids of all documents, sorted."""
         with self._store.reading() as reading:
             return reading.sources()
+
+    def titles(self) -> set[str]:
+        """Of all documents, as their passages have them."""
+        with self._store.reading() as reading:
+            return reading.titles()
 
     def get(self, ids: Sequence[str], filters: Filter | None = None) -> list[Passage]:
         """In the order of `ids`; those that are missing or filtered out are left out."""

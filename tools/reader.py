@@ -62,7 +62,7 @@ def find_answer(question: str, passages: Sequence[ReadPassage], chosen: Collecti
     spans = [(score, place, span) for place in chosen for score, span in _spans(passages, place, chosen)]
     if not spans:
         return None
-    score, place, span = max(spans, key=lambda each: each[0])
+    score, place, span = max(spans, key=lambda each: (each[0], -each[1]))
     return Found(passages[place].text[span.start : span.end], score, (place,), ((span.start, span.end),))
 
 
@@ -82,6 +82,8 @@ def _spans(passages: Sequence[ReadPassage], place: int, chosen: Collection[int],
 
 def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
     """None where what is compared is not there, so that the best span has to do."""
+    if not asked.options:
+        chosen = sorted(chosen)  # no option says which passage comes first
     if asked.asks == "all":
         return _all_of(passages, chosen)
     groups = [_best_values(passages, group, chosen) for group in _of_options(asked.options, passages, chosen)]
@@ -120,13 +122,13 @@ def _found(text: str, values: Sequence[tuple[float, int, AnswerSpan]]) -> Found:
 
 
 def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
-    """Yes where every chosen passage says yes."""
+    """Yes where every chosen passage says yes. What stands there is the likeliest span of the reading that speaks, else the whole passage."""
     if not chosen:
         return None
-    says = {place: max(way.yes for way in ways(passages, place, chosen)) for place in chosen}
-    worst = min(says.values())
+    says = {place: max(ways(passages, place, chosen), key=lambda way: way.yes) for place in chosen}
+    worst = min(way.yes for way in says.values())
     relevance = min(max(way.relevance for way in ways(passages, place, chosen)) for place in chosen)
-    spans = tuple((0, len(passages[place].text)) for place in says)
+    spans = tuple((way.spans[0].start, way.spans[0].end) if way.spans else (0, len(passages[place].text)) for place, way in says.items())
     return Found("yes" if worst > 0 else "no", relevance, tuple(says), spans)
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ def fast_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if device == "cpu" and _cpu_computes_bf16() else torch.float32
 
 
+@cache
 def _cpu_computes_bf16() -> bool:
     """Whether the CPU multiplies bf16 natively: elsewhere bf16 is slower than fp32. Known on Linux only, no other system tells simply."""
     try:

@@ -128,6 +128,9 @@ class Reading:
     def sources(self) -> list[str]:
         return [source for (source,) in self._db.execute("SELECT source FROM documents ORDER BY source")]
 
+    def titles(self) -> set[str]:
+        return {title for (title,) in self._db.execute("SELECT DISTINCT title FROM documents")}
+
     def text(self, source: str) -> str | None:
         """The document's converted text."""
         row = self._db.execute("SELECT text FROM documents WHERE source = ?", (source,)).fetchone()

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...rerankers.default import WEIGHTS, default_selector
-from ...rerankers.selector.examples import read_passages
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate, Hit
 from ...tools.encoder import Encoder
@@ -27,6 +26,7 @@ from ...tools.errors import PasselError, UsageError
 from ...tools.pair import PAIR, PairModel, PairNetwork
 from ...tools.pair_text import WINDOW, Reading, readings_of
 from ...tools.passage import Passage
+from ...tools.read_passages import read_passages
 from ...tools.reader import find_answer
 from ...tools.weights import MINILM_FILES, minilm_folder, read_file
 

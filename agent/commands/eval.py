@@ -271,14 +271,14 @@ def reading(
 ) -> None:
     """The extractive reader alone, on each question's own passages: does it find the answer, and know when there is none?"""
     from ...evals.experiments import reading as experiment
-    from ...rerankers.default import WEIGHTS, pair_model
+    from ...rerankers.default import pair_model
     from ..settings import Settings
 
     outputs = _Outputs(json, predictions, html, results)
     settings = Settings.load()
     with _prepared("reading", data, "distractor", None, {"weights": settings.digest()}, limit=limit, split=split, seed=seed) as setup:
         with _kept(setup, outputs) as kept:
-            lines = _predict(setup, experiment.predictor(setup, pair_model(settings.weights or WEIGHTS, settings.device)), kept, jobs)
+            lines = _predict(setup, experiment.predictor(setup, pair_model(settings.weights_in_use, settings.device)), kept, jobs)
             _settle(kept, setup, lines)
         _finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 

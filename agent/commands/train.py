@@ -21,6 +21,7 @@ from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
 
 if TYPE_CHECKING:
     from ...evals.calibrating import CalibrationRow
+    from ...evals.question import Question
     from ...evals.training import Part
     from ...rerankers.calibration import Calibration
     from ...rerankers.selector.examples import ListExample
@@ -31,6 +32,8 @@ train = typer.Typer(help="Train the reader and the selector, on data sets or on 
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files of labelled questions.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for weights, curves and checkpoints.", show_default=False)]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
+_TOLD = 3
+"""Titles that are named where evidence is lacking."""
 
 
 @train.command()
@@ -46,6 +49,7 @@ def reader(
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
     from ...rerankers.reader.calibration import calibrate
+    from ...rerankers.reader.examples import FORMAT
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
     from ...tools.pair import PAIR, PairModel
@@ -60,7 +64,7 @@ def reader(
         unseen = [one for of_set in val.values() for one in of_set]
         if not all(examples for _, examples in trainings):
             raise UsageError(f"too few questions whose evidence is known in {', '.join(data)}", "Passages need `is_supporting`, or gold titles.")
-        _same(out, {**setup.settings, "epochs": epochs, "seed": seed})
+        _same(out, {**setup.settings, "format": FORMAT, "epochs": epochs, "seed": seed})
         for name, examples in trainings:
             if (out / name / PAIR).is_file() and not (out / name / "checkpoint.pt").is_file():
                 continue  # finished by an earlier run
@@ -97,9 +101,10 @@ def selector(
     With --corpus, the questions are asked of your own corpus and the bundled selector is trained further. With --model, a chat model writes the
     answers that are rewarded.
     """
+    from ...evals.chat_generator import ChatGenerator
     from ...evals.datasets import is_val
     from ...evals.report.training import write_page
-    from ...evals.training import balanced, chat_generator, list_part, parts_of
+    from ...evals.training import balanced, list_part, parts_of
     from ...rerankers.default import WEIGHTS
     from ...rerankers.selector.grpo import GrpoConfig, extracted
     from ...rerankers.selector.imitation import ImitationConfig
@@ -111,14 +116,17 @@ def selector(
     if reader is not None and corpus is not None:
         raise UsageError("--reader is for training from data sets, --corpus goes on from the bundled weights", "Leave one of them out.")
     folder = corpus_path(corpus) if corpus else None
-    chat = cached_chat_model(model, base_url) if model else None
+    chat = ChatGenerator(cached_chat_model(model, base_url)) if model else None
     models = _pair_models(reader)
     _folder(out)
     made_from = _made_from(data, folder, reader)
+    without = _left_out(data, folder, bundled=reader is None, by_title=not answers_only)
     with progress.shown() as tell:
         lists: list[ListExample] = []
         for part in parts_of(data, folder, drop=not answers_only):
-            lists += _once(out, part, made_from[part.data], partial(list_part, part, models, tell, corpus=folder))
+            left_out = without[part.data]
+            key = f"{made_from[part.data]} {sorted(left_out)}"
+            lists += _once(out, part, key, partial(list_part, part, models, tell, corpus=folder, without=left_out))
         if answers_only:
             lists = [one.unlabelled() for one in lists]
         examples = balanced(_spread(lists, limit))
@@ -132,13 +140,15 @@ def selector(
             out,
             config,
             start=start,
-            generate=chat_generator(chat) if chat else extracted,
+            generate=chat or extracted,
             progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
         )
     if reader is not None:
         shutil.copyfile(reader / PAIR, out / PAIR)
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
-    _tell(chosen)
+    _tell(chosen, labelled=not answers_only)
+    if chat and chat.failed:
+        terminal.note(f"{model} failed {chat.failed:,} times: what it was asked about then was neither rewarded nor punished")
     terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
 
 
@@ -196,15 +206,18 @@ def calibrator(
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
 
 
-def _tell(chosen: Mapping[str, Any]) -> None:
-    """On `val`: what each stage reached."""
+def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:
+    """On `val`: what each stage reached. Support is known where passages are labelled."""
     from rich.table import Table
 
-    table = Table("on val", "reward", "answer F1", "support F1 (mean of the sets)", "passages", "tokens", box=None)
-    for stage in ("imitation", "grpo"):
+    support = ["support F1 (mean of the sets)"] if labelled else []
+    table = Table("on val", "reward", "answer F1", *support, "passages", "tokens", box=None)
+    for stage in ("start", "imitation", "grpo"):
+        if stage not in chosen:
+            continue
         figures = chosen[stage]
-        shown = [figures["val reward"], figures.get("val answer", 0.0), figures["score"], figures["val length"]]
-        table.add_row({"grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
+        shown = [figures["val reward"], figures.get("val answer", 0.0), *([figures["score"]] if labelled else []), figures["val length"]]
+        table.add_row({"start": "before", "grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
 
 
@@ -250,6 +263,47 @@ def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:
     return lambda id: pair_model(reader if is_val(id) else reader / f"fold{1 - fold_of(id)}")
 
 
+def _left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_title: bool) -> dict[str, set[str]]:
+    """By data set, ids of questions that nothing is to be learned from; it is said which. Raises UsageError where all of a data set are.
+
+    bundled: the bundled pair model reads them, so those that it was trained on are left out. by_title: so are those whose evidence `corpus` lacks.
+    """
+    from ...evals.datasets import is_val, load
+    from ...evals.left_out import trained_on
+
+    found: dict[str, set[str]] = {}
+    for one in data:
+        questions = load(one).questions
+        known = trained_on(questions) if bundled else frozenset()
+        if known and all(question.id in known or is_val(question.id) for question in questions):
+            reader = "" if corpus else f", or read them with a reader that was trained in halves: passel train reader {one} --folds --out DIR"
+            what = f"{one}: the bundled pair model was trained on these questions and reads them more surely than any others"
+            raise UsageError(what, f"Give other questions{reader}.")
+        if known:
+            terminal.note(f"{one}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
+        lacking = _lacking(one, questions, corpus) if corpus and by_title else set()
+        found[one] = {*known, *lacking}
+    return found
+
+
+def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]:
+    """Ids of the questions with evidence that the corpus in this folder lacks; says how many. Raises UsageError where it lacks some of every one."""
+    from ...evals.left_out import unmatched
+    from ...tools.corpus import Corpus
+
+    with Corpus.open(folder) as corpus:
+        titled, name = unmatched(questions, corpus), corpus.name
+    lacking = {id for id, titles in titled.items() if titles}
+    titles = list(dict.fromkeys(title for of_one in titled.values() for title in of_one))
+    named = f"no document of the corpus {name!r} is titled " + ", ".join(f"{title!r}" for title in titles[:_TOLD]) + (" …" if titles[_TOLD:] else "")
+    if lacking and len(lacking) == len(titled):
+        how = "`gold_titles` are the titles of its documents, letter for letter. With --answers-only none are needed."
+        raise UsageError(f"{data}: every question has evidence that is not there: {named}", how)
+    if lacking:
+        terminal.note(f"{data}: {len(lacking):,} of {len(questions):,} questions are left out: {named}")
+    return lacking
+
+
 def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
     """The lists of a part, from an earlier run where there was one: reading them is most of the work."""
     file = out / "lists" / f"{part.name}.pickle"
@@ -269,14 +323,15 @@ def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) ->
     """What the lists of each data set depend on."""
     from ...evals.training import digests
     from ...rerankers.default import WEIGHTS
+    from ...rerankers.selector.examples import FORMAT
     from ...tools.corpus import Corpus
     from ...tools.pair import PAIR
 
     folders = [WEIGHTS] if reader is None else [reader, reader / "fold0", reader / "fold1"]
-    of_all = hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()
+    of_all = f"format {FORMAT} " + hashlib.sha256(b"".join((folder / PAIR).read_bytes() for folder in folders)).hexdigest()
     if corpus is not None:
         with Corpus.open(corpus) as opened:
-            of_all += f" {opened.path} {opened.seq}"
+            of_all += f" {opened.id} {opened.seq}"
     return {one: f"{digest} {of_all}" for one, digest in digests(data).items()}
 
 
@@ -295,8 +350,8 @@ def _folder(out: Path) -> None:
 
 
 def _same(out: Path, made_from: Mapping[str, Any]) -> None:
-    """Raises UsageError where `out` holds a reader of other data or options: it would be taken for this one, finished or half done."""
+    """Raises UsageError where `out` holds a reader of other data, options or examples: it would be taken for this one, finished or half done."""
     file, text = out / "made-from.json", json.dumps(made_from, sort_keys=True)
     if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise UsageError(f"{out} holds a reader of other data or options", "Give --out another folder, or delete this one.")
+        raise UsageError(f"{out} holds a reader of other data or options, or of another version", "Give --out another folder, or delete this one.")
     file.write_text(text, encoding="utf-8")

@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from math import exp
 
-from ...rerankers.selector.examples import read_passages
 from ...tools.pair import PairModel
+from ...tools.read_passages import read_passages
 from ...tools.reader import NO_ANSWER, find_answer
 from ..breakdown import breakdowns
 from ..first_stage import candidates

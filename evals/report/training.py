@@ -23,7 +23,7 @@ _SEPARATE = {"examples", "norm", "val tokens", "val length", "length", "entropy"
 
 def write_page(folder: Path, experiment: str, settings: Mapping[str, Any]) -> Path:
     """training.html in `folder`, from the CSV files there."""
-    result = Result(experiment, {name: value for name, value in settings.items() if value})
+    result = Result(experiment, {name: value for name, value in settings.items() if value is not None and value is not False})
     for name, (stage, x) in _FILES.items():
         if (folder / name).is_file():
             result.curves += _curves(stage, x, _rows(folder / name))

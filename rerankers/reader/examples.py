@@ -15,6 +15,8 @@ from typing import Literal
 
 from ...tools.pair_text import Reading, Window, windows
 
+FORMAT = 1
+"""Raised by hand when a reading example of the same question, or what is drawn of it, would be another: a training is not gone on with then."""
 LISTED = 8
 """Passages of a list that are read at a time: the gold ones, and others drawn anew each epoch."""
 LISTED_OF_ONE = 3

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ...tools.bert import pack
 from ...tools.pair import PairNetwork
+from ...tools.sentence_model import fast_dtype
 from .examples import Target, TargetList
 
 
@@ -35,7 +36,7 @@ def losses(network: PairNetwork, lists: Sequence[TargetList], device: str) -> di
     order = sorted(range(len(targets)), key=lambda i: -len(targets[i].window.tokens))
     tokens, runs = pack([targets[i].window.tokens for i in order], device)
     segments = torch.tensor([segment for i in order for segment in targets[i].window.segments], device=device)
-    with torch.autocast(device.partition(":")[0], torch.bfloat16):
+    with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=fast_dtype(device) != torch.float32):
         states = network(tokens, runs, segments)
     begins = dict(zip(order, _begins([len(targets[i].window.tokens) for i in order]), strict=True))
     states = states.float()

@@ -122,7 +122,7 @@ class _Run:
 
     def step(self, lists: Sequence[TargetList], total: int) -> dict[str, float]:
         self.network.train()
-        rate = _schedule(self.seen / total, self.config.warmup)
+        rate = _schedule((self.seen + len(lists)) / total, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         shards = _shards(lists, 2 * workers() if self.device == "cpu" else 1)  # a core that is free sooner takes another
@@ -202,7 +202,7 @@ class _Run:
 
 
 def _schedule(done: float, warmup: float) -> float:
-    """Linear warm-up, then linear decay to a tenth."""
+    """Linear warm-up, then linear decay to a tenth. `done`: share of the training, the step that is taken included."""
     return done / warmup if done < warmup else 1.0 - 0.9 * (done - warmup) / (1.0 - warmup)
 
 

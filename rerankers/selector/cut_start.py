@@ -6,6 +6,7 @@ The rule cuts the order by the pair model's relevance, after k passages or below
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from . import rewards
 from .examples import ListExample
-from .grpo import Generate, extracted
+from .grpo import Generate, Unanswered, extracted
 
 _KS = (1, 2, 3, 4, 5, 6, 8)
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
@@ -51,9 +52,12 @@ def best_rule(val: Sequence[ListExample], budget: int, generate: Generate = extr
 
 
 def answer_f1(examples: Sequence[ListExample], chosen: Sequence[Sequence[int]], generate: Generate = extracted) -> float:
-    """Mean over the examples of the generator's answer F1 on what was chosen."""
-    pairs = zip(examples, chosen, strict=True)
-    return fmean(rewards.answer(generate(one, tuple(places)) if places else None, one.answers) for one, places in pairs)
+    """Mean over the examples of the generator's answer F1 on what was chosen; over those on which it does not fail."""
+    values = []
+    for one, places in zip(examples, chosen, strict=True):
+        with suppress(Unanswered):
+            values.append(rewards.answer(generate(one, tuple(places)) if places else None, one.answers))
+    return fmean(values) if values else 0.0
 
 
 def imitating(examples: Sequence[ListExample], rule: CutRule, budget: int) -> list[ListExample]:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...tools.candidate import Candidate
-from ...tools.pair import PairModel, PairReading
-from ...tools.pair_text import Reading, namer_of, readings_of
-from ...tools.reader import ReadAs, ReadPassage
+from ...tools.pair import PairModel
+from ...tools.read_passages import passages_of, read_both_ways
+from ...tools.reader import ReadPassage
 from .features import ListInput, list_input
+
+FORMAT = 1
+"""Raised by hand when a list example of the same question would be another: by other features, windows, labels. Kept ones are then made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +50,5 @@ class ListExample:
 
 def read_candidates(model: PairModel, question: str, candidates: Sequence[Candidate], tokens: Sequence[int]) -> ReadCandidates:
     """Reads each candidate, those that others name both with the naming sentence and without. Candidates come with their passages."""
-    pairs = readings_of(candidates)
-    bare = [Reading(reading.title, reading.text) for reading in pairs]
-    read = model.read(question, [*pairs, *bare])
-    return arrange(question, candidates, read[: len(pairs)], read[len(pairs) :], tokens)
-
-
-def read_passages(model: PairModel, question: str, candidates: Sequence[Candidate]) -> tuple[ReadPassage, ...]:
-    """As the reader alone needs them."""
-    return read_candidates(model, question, candidates, [0] * len(candidates)).passages
-
-
-def arrange(
-    question: str, candidates: Sequence[Candidate], named: Sequence[PairReading], bare: Sequence[PairReading], tokens: Sequence[int]
-) -> ReadCandidates:
-    places = {candidate.passage_id: place for place, candidate in enumerate(candidates)}
-    passages = []
-    for candidate, with_naming, without in zip(candidates, named, bare, strict=True):
-        assert candidate.passage is not None
-        hit = namer_of(candidate, places)
-        namer = places[hit.via] if hit is not None and hit.via is not None else None
-        passages.append(ReadPassage(candidate.passage.title, candidate.passage.text, _as(without), _as(with_naming), namer))
-    return ReadCandidates(list_input(question, candidates, named, bare, tokens), tuple(passages))
-
-
-def _as(reading: PairReading) -> ReadAs:
-    return ReadAs(reading.relevance, reading.yes, reading.spans)
+    named, bare = read_both_ways(model, question, candidates)
+    return ReadCandidates(list_input(question, candidates, named, bare, tokens), passages_of(candidates, named, bare))

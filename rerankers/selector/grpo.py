@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
+from ...tools.errors import PasselError
 from ...tools.reader import find_answer
 from . import rewards
 from .alarms import Watch, alarm
@@ -31,7 +34,11 @@ from .network import ListNetwork, Lists
 from .policy import Picks, decode, made, step_log_probs, taken
 
 Generate = Callable[[ListExample, tuple[int, ...]], str | None]
-"""What the generator says of these passages in this order; None: that it does not know."""
+"""What the generator says of these passages in this order; None: that it does not know. Raises Unanswered where it fails."""
+
+
+class Unanswered(Exception):
+    """A generator did not come to an answer: a time-out, a lost connection. It says nothing of what the selection is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +77,16 @@ def extracted(example: ListExample, chosen: tuple[int, ...]) -> str | None:
 
 
 class Rewards:
-    """The reward of selections of a fixed set of examples. A generator is asked once for the same passages in the same order."""
+    """The reward of selections of a fixed set of examples. A generator is asked once for the same passages in the same order, twice if it fails."""
 
     def __init__(self, config: GrpoConfig, generate: Generate = extracted) -> None:
         self.config, self._generate = config, generate
         self._said: dict[tuple[str, str, tuple[int, ...]], str | None] = {}
+        self._failed: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
         self._base: dict[tuple[str, str], tuple[int, float]] = {}
 
     def terms(self, example: ListExample, chosen: Sequence[int], baseline_tokens: int) -> dict[str, float]:
-        tokens = int(example.read.input.tokens[list(chosen)].sum())
-        if not example.gold and not self.config.answers_only:
-            return {"empty": float(not chosen)}
-        answered = rewards.answer(self._say(example, tuple(chosen)), example.answers)
-        if self.config.answers_only:
-            return {"answer": answered, "evidence": 0.0, "order": 0.0, "saving": rewards.saving(tokens, baseline_tokens, answered)}
-        recall = len(set(chosen) & set(example.gold)) / len(example.gold)
-        return {
-            "answer": answered,
-            "evidence": rewards.evidence(chosen, example.gold, example.gold_in_all),
-            "order": rewards.order(chosen, example.gold, ordered=example.ordered),
-            "saving": rewards.saving(tokens, baseline_tokens, recall),
-        }
+        return rewards.terms(example, chosen, baseline_tokens, partial(self._say, example), answers_only=self.config.answers_only)
 
     def total(self, terms: Mapping[str, float]) -> float:
         return terms["empty"] if "empty" in terms else self.config.reward.total(dict(terms))
@@ -104,21 +100,32 @@ class Rewards:
             self._base[key] = (tokens, self.total(self.terms(example, first, tokens)))
         return self._base[key]
 
-    def of(self, example: ListExample, chosen: Sequence[int], order: Sequence[int]) -> tuple[float, dict[str, float]]:
-        """The reward over the room that the baseline leaves above itself, and the bare terms."""
-        tokens, base = self.baseline(example, order)
-        terms = self.terms(example, chosen, tokens)
+    def of(self, example: ListExample, chosen: Sequence[int], order: Sequence[int]) -> tuple[float, dict[str, float]] | None:
+        """The reward over the room that the baseline leaves above itself, and the bare terms. None where the generator failed."""
+        try:
+            tokens, base = self.baseline(example, order)
+            terms = self.terms(example, chosen, tokens)
+        except Unanswered:
+            return None
         return self.total(terms) / max(_LEAST_ROOM, 1.0 - base), terms
 
-    def _say(self, example: ListExample, chosen: tuple[int, ...]) -> str | None:
+    def _say(self, example: ListExample, chosen: Sequence[int]) -> str | None:
         if not chosen:
             return None
-        key = (example.group, example.id, tuple(sorted(chosen)) if self._generate is extracted else chosen)
+        key = (example.group, example.id, tuple(sorted(chosen) if self._generate is extracted else chosen))
         if key not in self._said:
-            self._said[key] = self._generate(example, key[2])
+            if self._failed[key] == _TRIES:
+                raise Unanswered
+            try:
+                self._said[key] = self._generate(example, key[2])
+            except Unanswered:
+                self._failed[key] += 1
+                raise
         return self._said[key]
 
 
+_TRIES = 2
+"""Of a generator that fails, with the same passages."""
 _LEAST_ROOM = 0.25
 """A list on which the baseline is nearly perfect must not outweigh all others."""
 
@@ -190,10 +197,11 @@ def _step(
         picks = decode(network, encoded[rows], budgets, sample=True, generator=generator)
     sampled = [(batch[row], chosen) for row, chosen in zip(rows.tolist(), picks.tolist(), strict=True)]
     scored = [earned.of(one, chosen, orders[one.group, one.id]) for one, chosen in sampled]
-    reward = torch.tensor([value for value, _ in scored]).view(len(batch), config.samples)
-    advantage = leave_one_out(reward)
-    varied = (reward.std(1) > 1e-6).repeat_interleave(config.samples)
-    keep = varied.nonzero().squeeze(1)
+    reward = torch.tensor([one[0] if one else 0.0 for one in scored]).view(len(batch), config.samples)
+    known = torch.tensor([one is not None for one in scored]).view(len(batch), config.samples)
+    advantage = leave_one_out(reward, known)
+    varied = (advantage.abs().amax(1) > 1e-6).repeat_interleave(config.samples)
+    keep = (varied & known.flatten()).nonzero().squeeze(1)
     figures = _figures(picks, scored, rows, batch, varied)
     if not len(keep):
         return {**figures, "kl": 0.0, "entropy": 0.0}
@@ -218,10 +226,11 @@ def _step(
     return {**figures, "kl": float(kl.detach()), "entropy": float(entropy.detach())}
 
 
-def leave_one_out(reward: Tensor) -> Tensor:
-    """[lists, samples]: each sample's reward less the mean of its group's others."""
-    samples = reward.shape[1]
-    return (reward - reward.mean(1, keepdim=True)) * samples / (samples - 1)
+def leave_one_out(reward: Tensor, known: Tensor) -> Tensor:
+    """[lists, samples]: each sample's reward less the mean of its group's others. 0 where it is not known, or no other's is."""
+    samples = known.sum(1, keepdim=True)
+    mean = (reward * known).sum(1, keepdim=True) / samples.clamp(min=1)
+    return (reward - mean) * known * samples / (samples - 1).clamp(min=1)
 
 
 def exact_kl(steps: Tensor, reference: Tensor, picks: Picks) -> Tensor:
@@ -240,21 +249,29 @@ def mean_entropy(steps: Tensor, picks: Picks) -> Tensor:
 
 
 def _figures(
-    picks: Picks, scored: Sequence[tuple[float, dict[str, float]]], rows: Tensor, batch: Sequence[ListExample], varied: Tensor
+    picks: Picks, scored: Sequence[tuple[float, dict[str, float]] | None], rows: Tensor, batch: Sequence[ListExample], varied: Tensor
 ) -> dict[str, float]:
+    """Of a step's samples; "failed" is the share of those whose worth is not known, which the reward and its terms leave out."""
+    known = [one for one in scored if one is not None]
     counts = picks.counts.float()
     answerable = torch.tensor([batch[row].answerable for row in rows.tolist()])
-    terms: dict[str, list[float]] = {}
-    for _, of_one in scored:
-        for name, value in of_one.items():
-            terms.setdefault(name, []).append(value)
     return {
-        "reward": fmean(value for value, _ in scored),
+        **({"reward": fmean(value for value, _ in known)} if known else {}),
+        **({"failed": 1 - len(known) / len(scored)} if len(known) < len(scored) else {}),
         "length": float(counts.mean()),
         "empty": float((counts[answerable] == 0).float().mean()) if answerable.any() else 0.0,
         "varied": float(varied.float().mean()),
-        **{f"term {name}": fmean(values) for name, values in terms.items()},
+        **{f"term {name}": value for name, value in _means([terms for _, terms in known]).items()},
     }
+
+
+def _means(terms: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each term, over those that have it."""
+    values: dict[str, list[float]] = {}
+    for of_one in terms:
+        for name, value in of_one.items():
+            values.setdefault(name, []).append(value)
+    return {name: fmean(of_name) for name, of_name in values.items()}
 
 
 Orders = Mapping[tuple[str, str], Sequence[int]]
@@ -277,21 +294,21 @@ def rewarded(
 ) -> dict[str, float]:
     """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens.
 
-    "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is.
+    "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is. Lists on which the generator failed
+    ("val failed", where there are any) are left out of the reward and its terms. Raises PasselError where it failed on all.
     """
     chosen = select_all(network, val, budget=config.budget, encoded_all=encoded_all)
     scored = [earned.of(one, picked, orders[one.group, one.id]) for one, picked in zip(val, chosen, strict=True)]
-    terms: dict[str, list[float]] = {}
-    for _, of_one in scored:
-        for name, value in of_one.items():
-            terms.setdefault(name, []).append(value)
-    weight = math.fsum(one.weight for one in val)
+    known = [(one.weight, of_one[1]) for one, of_one in zip(val, scored, strict=True) if of_one is not None]
+    if not known:
+        raise PasselError("the generator failed on every question of val", "Once it answers, the same command goes on where it was.")
     return {
-        "val reward": math.fsum(one.weight * earned.total(terms_of) for one, (_, terms_of) in zip(val, scored, strict=True)) / weight,
+        "val reward": math.fsum(weight * earned.total(terms) for weight, terms in known) / math.fsum(weight for weight, _ in known),
+        **({"val failed": float(len(val) - len(known))} if len(known) < len(val) else {}),
         "val length": fmean(len(one) for one in chosen),
         "val nothing": fmean(nothing) if (nothing := [float(not picked) for one, picked in zip(val, chosen, strict=True) if one.answerable]) else 0.0,
         "val tokens": fmean(int(one.read.input.tokens[picked].sum()) for one, picked in zip(val, chosen, strict=True)),
-        **{f"val {name}": fmean(values) for name, values in terms.items()},
+        **{f"val {name}": value for name, value in _means([terms for _, terms in known]).items()},
     }
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +53,10 @@ def imitate(
     start: ListNetwork | None = None,
     progress: Progress | None = None,
 ) -> tuple[ListNetwork, list[dict[str, float]]]:
-    """The network of the epoch that is best on `val`, and each epoch's figures. `start`: a trained network to go on from."""
+    """The network of the epoch that is best on `val`, and each epoch's figures.
+
+    `start`: a trained network to go on from; as epoch 0 it is one of those to choose from.
+    """
     torch.manual_seed(config.seed)
     network = copy.deepcopy(start).requires_grad_(True) if start else ListNetwork(biases=config.biases)
     network.sharpness.fill_(1.0)  # `start` may have it from GRPO
@@ -60,12 +64,16 @@ def imitate(
     steps = config.epochs * math.ceil(len(train) / config.lists)
     rise = 0.1 if steps != 9 else 0.11  # torch divides by zero where the rise is one step exactly
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 1, pct_start=rise)
-    best, best_score, curve = copy.deepcopy(network), -math.inf, []
+    best, curve = copy.deepcopy(start or network), []
+    if start:
+        curve.append({"epoch": 0.0, **measure(best, val, budget=config.budget)})
+    best_score = curve[0]["score"] if curve else -math.inf
+    mean_weight = fmean(one.weight for one in train)
     for epoch in range(config.epochs):
         network.train()
         total = count = 0.0
         for batch in batches(train, config.lists, Random(f"{config.seed} {epoch}")):
-            loss = imitation_loss(network, batch, config)
+            loss = imitation_loss(network, batch, config, mean_weight=mean_weight)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -81,8 +89,8 @@ def imitate(
     return best.eval(), curve
 
 
-def imitation_loss(network: ListNetwork, batch: Sequence[ListExample], config: ImitationConfig) -> Tensor:
-    """Weighted mean over the lists."""
+def imitation_loss(network: ListNetwork, batch: Sequence[ListExample], config: ImitationConfig, *, mean_weight: float = 1.0) -> Tensor:
+    """Mean over the lists, each by its weight over `mean_weight`, that of the whole data: a light list stays light in a batch of light ones."""
     lists = Lists.of([example.read.input for example in batch])
     budgets = torch.full((len(batch),), config.budget)
     encoded = network.encode(lists)
@@ -95,7 +103,7 @@ def imitation_loss(network: ListNetwork, batch: Sequence[ListExample], config: I
     relevance = F.binary_cross_entropy_with_logits(encoded.relevance, gold.float(), reduction="none")
     relevance = (relevance * lists.there).sum(1) / lists.there.sum(1).clamp(min=1)
     weights = torch.tensor([example.weight for example in batch])
-    return ((pointer + config.relevance * 4 * relevance) * weights).sum() / weights.sum()
+    return ((pointer + config.relevance * 4 * relevance) * weights).mean() / mean_weight
 
 
 def batches(examples: Sequence[ListExample], size: int, random: Random) -> Iterator[list[ListExample]]:

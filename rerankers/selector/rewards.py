@@ -8,11 +8,12 @@ terms the answer's and the length's are here, the length's for each selection of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from ...tools.answers import f1
+from .examples import ListExample
 
 
 def evidence(chosen: Sequence[int], gold: Sequence[int], gold_in_all: int) -> float:
@@ -58,6 +59,25 @@ class Reward:
 
     def total(self, terms: dict[str, float]) -> float:
         return self.answer * terms["answer"] + self.evidence * terms["evidence"] + self.order * terms["order"] + self.saving * terms["saving"]
+
+
+def terms(
+    example: ListExample, chosen: Sequence[int], baseline_tokens: int, say: Callable[[Sequence[int]], str | None], *, answers_only: bool
+) -> dict[str, float]:
+    """Of a selection, by name; "empty" alone where no evidence is among the candidates. `say`: what the generator answers from these passages.
+
+    answers_only: no label of a passage is looked at.
+    """
+    if not example.gold and not answers_only:
+        return {"empty": float(not chosen)}
+    answered = answer(say(chosen), example.answers)
+    recall = answered if answers_only else len(set(chosen) & set(example.gold)) / len(example.gold)
+    return {
+        "answer": answered,
+        "evidence": 0.0 if answers_only else evidence(chosen, example.gold, example.gold_in_all),
+        "order": 0.0 if answers_only else order(chosen, example.gold, ordered=example.ordered),
+        "saving": saving(int(example.read.input.tokens[list(chosen)].sum()), baseline_tokens, recall),
+    }
 
 
 ANSWERS_ONLY = Reward(answer=0.9, evidence=0.0, order=0.0, saving=0.1)

@@ -17,7 +17,7 @@ from ...tools.errors import UsageError
 from . import rewards
 from .cut_start import best_rule, imitating
 from .examples import ListExample
-from .grpo import Generate, GrpoConfig, Rewards, extracted, grpo, own_orders, rewarded, tuned_on
+from .grpo import Generate, GrpoConfig, Orders, Rewards, extracted, grpo, own_orders, rewarded, tuned_on
 from .imitation import ImitationConfig, imitate
 from .measure import best_fixed_k, measure, select_all
 from .network import ListNetwork
@@ -60,7 +60,8 @@ def train_selector(
     """Writes selector.safetensors, imitation.safetensors, their curves (CSV) and choices.json, whose content it returns.
 
     A stage that an earlier run with the same lists and configuration finished is not trained again. `start`: a trained network to go on from;
-    imitation then only fine-tunes it. Raises UsageError where there is nothing to learn from or to choose by.
+    imitation then only fine-tunes it, and where that earns less on `val`, it stays as it was. Raises UsageError where there is nothing to learn
+    from or to choose by.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tell = progress or _say_nothing
@@ -81,20 +82,29 @@ def train_selector(
         _write_curve(folder / "imitation.csv", curve)
         fixed_k, _ = best_fixed_k(to_measure, select_all(network, val, budget=reinforced.budget, go_on=True))
         reinforced = replace(reinforced, fixed_k=fixed_k)
+        earned, orders = Rewards(reinforced, generate), own_orders(network, val, reinforced.budget)
         if not config.answers_only:
-            orders = own_orders(network, val, reinforced.budget)
-            network, chosen["imitation stop"], _ = tuned_on(network, val, Rewards(reinforced, generate), orders, reinforced)
+            network, chosen["imitation stop"], _ = tuned_on(network, val, earned, orders, reinforced)
+        if start:
+            before, after = (rewarded(one, val, earned, orders, reinforced)["val reward"] for one in (start, network))
+            chosen["kept the start"] = before > after
+            if before > after:
+                network, orders = start, own_orders(start, val, reinforced.budget)
+            chosen["start"] = _figures(start, val, earned, orders)
         save_network(network, folder / "imitation.safetensors")
-        chosen |= {"fixed k": fixed_k, "imitation": _figures(network, val, reinforced, generate)}
+        chosen |= {"fixed k": fixed_k, "imitation": _figures(network, val, earned, orders)}
         _write(folder / "choices.json", chosen)
     reinforced = replace(reinforced, fixed_k=chosen["fixed k"])
+    if chosen.get("kept the start"):
+        reinforced = replace(reinforced, sharpness=config.grpo.sharpness)  # it is no imitator of a cut rule
     if "grpo" not in chosen:
         network = load_network(folder / "imitation.safetensors")
+        earned, orders = Rewards(reinforced, generate), own_orders(network, val, reinforced.budget)
         if reinforced.steps:
             network, curve = grpo(network, train, val, reinforced, generate=generate, progress=lambda done, total, _: tell("GRPO", done, total))
             _write_curve(folder / "grpo.csv", curve)
         save_network(network, folder / SELECTOR)
-        chosen["grpo"] = _figures(network, val, reinforced, generate)
+        chosen["grpo"] = _figures(network, val, earned, orders)
         _write(folder / "choices.json", chosen)
     return chosen
 
@@ -115,9 +125,9 @@ def _digest(train: Sequence[ListExample], val: Sequence[ListExample], start: Lis
     return digest.hexdigest()[:16]
 
 
-def _figures(network: ListNetwork, val: Sequence[ListExample], config: GrpoConfig, generate: Generate) -> dict[str, float]:
-    orders = own_orders(network, val, config.budget)
-    return {**rewarded(network, val, Rewards(config, generate), orders, config), **measure(network, val, budget=config.budget)}
+def _figures(network: ListNetwork, val: Sequence[ListExample], earned: Rewards, orders: Orders) -> dict[str, float]:
+    """orders: the baseline, the same for all whose figures are to be compared."""
+    return {**rewarded(network, val, earned, orders, earned.config), **measure(network, val, budget=earned.config.budget)}
 
 
 def _read(file: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def agent(tarn: Path, tmp_path: Path) -> Iterator[Agent]:
 
 @pytest.fixture
 def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
-    """`command_line("eval", …)` runs `passel eval …` in an empty folder; gives `code`, `out` and `err`."""
+    """`command_line("eval", …)` runs `passel eval …` in an empty folder; gives `code`, `out`, `err` and `json()`, the one value on stdout."""
     for name in os.environ:
         if name.startswith("PASSEL_") and name != "PASSEL_HOME":
             monkeypatch.delenv(name)
@@ -52,6 +53,6 @@ def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
         code = cli.run([*map(str, arguments)])
         sys.stdout.flush()
         out, err = capfd.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err)
+        return SimpleNamespace(code=code, out=out, err=err, json=lambda: json.loads(out))
 
     return run

@@ -8,12 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from passel.agent import cli
 from passel.agent.commands.demo import QUESTIONS, add_articles
 from passel.agent.commands.graph import WHEN, mermaid
 from passel.agent.commands.options import read_budget, read_filters
@@ -25,17 +26,6 @@ from passel.tools.lock import write_lock
 
 HARBOUR = Path(__file__).parent.parent / "data" / "harbour"
 QUESTION = "Who built the Mole Light?"
-
-
-class Result:
-    """What a command line gave."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def json(self) -> Any:
-        """The one JSON value on stdout, which holds nothing else."""
-        return json.loads(self.out)
 
 
 @pytest.fixture(scope="session")
@@ -64,22 +54,15 @@ def home(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.fixture
-def passel(home: Path, capfd: pytest.CaptureFixture[str]) -> Any:
-    """Runs one command line in this process."""
-
-    def run(*arguments: str | Path) -> Result:
-        capfd.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
-        sys.stdout.flush()
-        return Result(code, *capfd.readouterr())
-
-    return run
+def passel(command_line: Callable[..., SimpleNamespace], home: Path) -> Callable[..., SimpleNamespace]:
+    """Runs one command line in this process, in an empty folder and with that home."""
+    return command_line
 
 
-def process(*arguments: str | Path) -> Result:
+def process(*arguments: str | Path) -> SimpleNamespace:
     """Runs one command line in a process of its own."""
     done = subprocess.run([sys.executable, "-m", "passel", *map(str, arguments)], capture_output=True, text=True, timeout=100, check=False)
-    return Result(done.returncode, done.stdout, done.stderr)
+    return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 # ---- help, version, errors ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from passel.agent.agent import Agent
 from passel.agent.settings import Settings
 from passel.evals import training
 from passel.evals.datasets import is_val
+from passel.evals.datasets.get import split_of
 from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
 from passel.rerankers.default import WEIGHTS
 from passel.rerankers.reader import trainer as reading
+from passel.rerankers.selector import examples as list_examples
 from passel.rerankers.selector import grpo, imitation, trainer
 from passel.rerankers.selector.selector import SELECTOR, load_network
 from passel.tools.corpus import Corpus
@@ -50,7 +53,7 @@ def _short(config: Any, **given: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def rows(invented: Any) -> list[Row]:
-    """Six questions to learn from, of both folds, and two of val."""
+    """Six questions to learn from, of both folds, and what there is of val."""
     val = [row for row in invented.rows if is_val(row["id"])]
     learned = [row for row in invented.rows if not is_val(row["id"])]
     assert {fold_of(row["id"]) for row in learned[:6]} == {0, 1}
@@ -192,6 +195,7 @@ def test_on_one_s_own_corpus_the_bundled_selector_is_trained_further(
     differences = [float((weight - bundled[name]).abs().max()) for name, weight in trained.items() if name not in chosen]
     assert 0 < max(differences) < 0.05
     assert "mine corpus" in choices(tmp_path / "out")["grpo"]
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["before", "imitation", "GRPO"]
 
 
 def test_when_the_corpus_has_changed_its_lists_are_read_again(passel: Any, corpus: Path, asked: Path, read: list[str], tmp_path: Path) -> None:
@@ -205,6 +209,85 @@ def test_when_the_corpus_has_changed_its_lists_are_read_again(passel: Any, corpu
     assert passel(*command).code == 0
     assert len(read) == 2
     assert choices(tmp_path / "out")["config"] != first["config"]
+
+
+def test_questions_whose_evidence_the_corpus_lacks_are_left_out_and_said(
+    passel: Any, corpus: Path, asked: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    alone = [json.loads(line) for line in asked.read_text().splitlines()]
+    alone[0]["gold_titles"] = ["Sundays", *alone[0]["gold_titles"]]
+    write(asked, alone)
+    done = passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0)
+    assert done.code == 0, done.err
+    assert f"{asked}: 1 of {len(rows)} questions are left out: no document of the corpus 'isles' is titled 'Sundays'\n" in done.err
+    (kept,) = (tmp_path / "out" / "lists").iterdir()
+    lists = pickle.loads(kept.read_bytes())["lists"]
+    assert {one.id for one in lists} == {row["id"] for row in rows[1:]}
+    assert passel("selector", asked, "--corpus", corpus, "--out", "answers", "--steps", 0, "--answers-only").code == 0  # where titles play no part
+
+
+def test_evidence_that_the_corpus_lacks_of_every_question_is_wrong_usage(passel: Any, corpus: Path, asked: Path) -> None:
+    alone = [json.loads(line) for line in asked.read_text().splitlines()]
+    write(asked, [{**row, "gold_titles": [f"No {n}", *row["gold_titles"]]} for n, row in enumerate(alone)])
+    done = passel("selector", asked, "--corpus", corpus, "--out", "out")
+    is_wrong_usage(done, "every question has evidence that is not there: no document of the corpus 'isles' is titled 'No 0', 'No 1', 'No 2' …")
+    assert "letter for letter" in done.err
+
+
+def learned_by_the_bundled_one(rows: Sequence[Row], count: int) -> list[Row]:
+    """The same rows, the first of which have ids of questions that the bundled pair model was trained on."""
+    ids = iter([id for id in split_of("2wiki/train").ids if not is_val(id)])
+    return [{**row, "id": next(ids)} if n < count else row for n, row in enumerate(rows)]
+
+
+def test_questions_that_the_bundled_reader_was_trained_on_are_left_out_and_said(passel: Any, films: Path, rows: list[Row], tmp_path: Path) -> None:
+    write(films, learned_by_the_bundled_one(rows, 2))
+    done = passel("selector", films, "--out", "out", "--steps", 0)
+    assert done.code == 0, done.err
+    assert f"{films}: 2 of {len(rows)} questions are left out, as the bundled pair model was trained on them\n" in done.err
+    for kept in (tmp_path / "out" / "lists").iterdir():
+        assert {one.id for one in pickle.loads(kept.read_bytes())["lists"]} <= {row["id"] for row in rows[2:]}
+
+
+def test_where_it_was_trained_on_all_of_them_another_reader_is_needed(
+    passel: Any, films: Path, corpus: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(films, learned_by_the_bundled_one(rows, 6))  # what remains is of val
+    monkeypatch.setattr(training, "list_part", never)
+    done = passel("selector", films, "--out", "out")
+    is_wrong_usage(done, "the bundled pair model was trained on these questions")
+    assert f"passel train reader {films} --folds" in done.err
+    of_corpus = passel("selector", films, "--corpus", corpus, "--out", "out")
+    is_wrong_usage(of_corpus, "the bundled pair model was trained on these questions")
+    assert "--folds" not in of_corpus.err
+
+
+def test_a_corpus_is_known_wherever_it_lies_and_another_in_its_place_is_not(
+    passel: Any, corpus: Path, asked: Path, read: list[str], tmp_path: Path
+) -> None:
+    moved = tmp_path / "elsewhere"
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    with Corpus.open(corpus) as opened:
+        titles, seq = sorted(opened.titles()), opened.seq
+    corpus.rename(moved)
+    assert passel("selector", asked, "--corpus", moved, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 1
+    with Corpus.open(corpus, create=True) as opened:
+        opened.add(Document.from_text(f"Of {title}.", source=title, title=title) for title in titles)
+        assert opened.seq == seq
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 2
+
+
+def test_lists_of_another_version_are_read_again(
+    passel: Any, corpus: Path, asked: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 1
+    monkeypatch.setattr(list_examples, "FORMAT", list_examples.FORMAT + 1)
+    assert passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0).code == 0
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize("where", ["own passages", "corpus"])
@@ -221,6 +304,7 @@ def test_from_answers_alone(passel: Any, rows: list[Row], corpus: Path, read: li
     chosen = choices(tmp_path / "out")
     assert chosen["config"]["answers_only"] is True
     assert chosen["cut rule"]["answer F1"] > 0
+    assert "support" not in done.out  # nobody knows it
     assert (tmp_path / "out" / SELECTOR).is_file()
 
 
@@ -434,10 +518,15 @@ def test_a_reader_s_training_that_was_killed_goes_on_with_the_fold_it_was_at(
     assert begun == ["fold0", "fold1", "reader"]
 
 
-def test_a_reader_of_other_data_or_options_is_left_alone(passel: Any, films: Path, begun: list[str], rows: list[Row]) -> None:
+def test_a_reader_of_other_data_options_or_version_is_left_alone(
+    passel: Any, films: Path, begun: list[str], rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert passel("reader", films, "--out", "reader", "--epochs", 1).code == 0
     for options in (["--epochs", 2], ["--epochs", 1, "--seed", 1]):
         is_wrong_usage(passel("reader", films, "--out", "reader", *options), "holds a reader of other data or options")
+    with monkeypatch.context() as patch:
+        patch.setattr("passel.rerankers.reader.examples.FORMAT", 0)
+        is_wrong_usage(passel("reader", films, "--out", "reader", "--epochs", 1), "or of another version")
     write(films, rows[1:])
     is_wrong_usage(passel("reader", films, "--out", "reader", "--epochs", 1), "holds a reader of other data or options")
     assert begun == ["reader"]

@@ -20,21 +20,20 @@ from passel.evals.training import (
     NEGATIVES,
     Part,
     balanced,
-    chat_generator,
     digests,
     list_example,
     list_part,
     parts_of,
     reading_examples,
     reading_sets,
+    shared_hops,
 )
-from passel.graphs.prompts import RESOLVE, numbered
 from passel.rerankers.default import pair_model
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from passel.rerankers.selector.examples import ListExample
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
-from passel.tools.errors import PasselError, UsageError
+from passel.tools.errors import UsageError
 from passel.tools.pair import PairModel
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -244,9 +243,13 @@ def test_evidence_known_by_its_place_in_the_pool(corpus: Corpus) -> None:
 
 def test_train_by_fold_and_val_by_data_set(tmp_path: Path) -> None:
     passages = [{"title": each.title, "text": each.text, "is_supporting": each is VENN or each is MIRROR} for each in (MIRROR, VENN, *FILLERS[:4])]
-    steps = [{"question": "Who directed it?", "answer": "Orla Venn"}, {"question": "Where was #1 born?", "answer": "Cressing"}]
+    rows = []
     ids = [f"question-{n}" for n in range(24)]
-    rows = [{"id": id, "question": BORN.question, "answers": ["Cressing"], "passages": passages, "decomposition": steps} for id in ids]
+    for n, id in enumerate(ids):
+        own = {"title": f"Film {n}", "text": f"The film with the number {n} was directed by Director {n} in {1800 + n}.", "is_supporting": True}
+        steps = [{"question": f"Who directed film {n}?", "answer": f"Director {n}"}, {"question": "When did #1 direct?", "answer": f"{1800 + n}"}]
+        row = {"id": id, "question": BORN.question, "answers": ["Cressing"], "passages": [*passages, own], "decomposition": steps}
+        rows.append(row)
     file = tmp_path / "films.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     told: list[tuple[str, int, int]] = []
@@ -260,6 +263,33 @@ def test_train_by_fold_and_val_by_data_set(tmp_path: Path) -> None:
         assert mine
         assert [example.id for example in train[fold]] == [f"{id}{hop}" for id in mine for hop in ("", "#0", "#1")]
     assert [(done, total) for what, done, total in told if what == "searching for hard negatives"] == [(n, 24) for n in range(1, 25)]
+
+
+def test_hops_that_val_or_the_other_fold_has_too_are_left_out(tmp_path: Path) -> None:
+    """By their question, and by what is answered from which passage."""
+    ids = {"val": [], "fold 0": [], "fold 1": []}
+    for n in range(60):
+        id = f"question-{n}"
+        ids["val" if is_val(id) else f"fold {fold_of(id)}"].append(id)
+
+    def asked(side: str, *hops: Hop) -> Question:
+        return replace(BORN, id=ids[side].pop(), hops=hops)
+
+    def hop(question: str, answer: str = "", source: str = "") -> Hop:
+        return Hop(question, answer or question, source or question)
+
+    own, twice = hop("Who directed The Glass Ferry?"), hop("Who directed it?")
+    with_val, reworded = (hop(text, "Cressing", VENN.source) for text in ("Where was Orla Venn born?", "Orla Venn was born in which town?"))
+    between, again = hop("When did it come out?", "1931", "a"), hop("when did it come out", "1947", "b")
+    of_the_whole = hop(BORN.question)
+    questions = [asked("val", reworded), asked("fold 0", own, twice, with_val, between, of_the_whole), asked("fold 0", twice), asked("fold 1", again)]
+    assert shared_hops(questions) == {reworded, with_val, between, again, of_the_whole}
+    first, both = BORN.hops
+    with open_pool(POOL) as pool:
+        assert [one.id for one in reading_examples(BORN, pool, {first})] == ["born", "born#1"]
+        assert [one.id for one in reading_examples(BORN, pool, {first, both})] == ["born"]
+        compared = next(iter(reading_examples(FIRST, pool, frozenset(FIRST.hops))))
+    assert answers(compared)  # they still say what a comparison compares
 
 
 # Lists for the policy
@@ -428,7 +458,7 @@ def test_the_lists_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert asked == [one.id for one in made]
     assert {one.group for one in made} == {"films distractor"}
     assert all(len(one.gold) == 2 for one in made)
-    assert ("reading films train distractor", 0, 7) in told
+    assert [done for what, done, total in told if (what, total) == ("reading films train distractor", 7)] == list(range(8))
     turned = films(tmp_path / "films" / "turned.jsonl", IDS[::-1])
     assert {one.id for one in list_part(Part(str(turned), "distractor", False), model_of, quiet)} == {one.id for one in made}  # by hash
 
@@ -493,30 +523,3 @@ def test_digests_tell_data_apart_and_name_what_is_twice(tmp_path: Path) -> None:
         digests([str(one), str(one)])
     with pytest.raises(UsageError, match="no file"):
         digests([str(tmp_path / "none.jsonl")])
-
-
-# A chat model as the generator
-
-
-def test_a_chat_model_answers_from_what_was_chosen_in_its_order(corpus: Corpus, fake_chat: Any) -> None:
-    model, example = fake_chat.of(" Cressing\n"), listed(BORN, corpus)
-    assert chat_generator(model)(example, (2, 0)) == "Cressing"
-    system, user = model.calls[0]
-    chosen = [(example.read.passages[place].title, example.read.passages[place].text) for place in (2, 0)]
-    assert (system.content, user.content) == (RESOLVE, numbered(chosen, BORN.question))
-
-
-def test_one_that_declines_or_fails_says_nothing(corpus: Corpus, fake_chat: Any) -> None:
-    generate, example = chat_generator(fake_chat.of("Cressing", "UNKNOWN", RuntimeError("gone"), "", "I say UNKNOWN.")), listed(BORN, corpus)
-    assert [generate(example, (n,)) for n in range(5)] == ["Cressing", None, None, None, None]
-
-
-def test_one_that_answers_nothing_from_the_first_ends_the_training(corpus: Corpus, fake_chat: Any) -> None:
-    example = listed(BORN, corpus)
-    generate = chat_generator(fake_chat.of(RuntimeError("no such model")))
-    with pytest.raises(PasselError, match=r"answers nothing: .* no such model"):
-        [generate(example, (n % 5,)) for n in range(20)]
-    begun = chat_generator(fake_chat.of("UNKNOWN", RuntimeError("gone")))
-    assert [begun(example, (n % 5,)) for n in range(20)] == [None] * 20  # one that has answered may fail
-    late = chat_generator(fake_chat.of(RuntimeError("loading"), RuntimeError("loading"), "Cressing"))
-    assert [late(example, (n,)) for n in range(3)] == [None, None, "Cressing"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from passel.rerankers import cuts
-from passel.rerankers.cut_selector import CutSelector
+from passel.rerankers.cut_selector import CutSelector, Ranker
 from passel.rerankers.ranking import Ranking
 from passel.rerankers.selection import Selection
 from passel.tools.candidate import Candidate, Hit
@@ -27,16 +25,12 @@ lists = st.lists(st.tuples(st.lists(hits, min_size=1, max_size=4), st.text(max_s
 )
 
 
-def by_score(question: str, candidates: Sequence[Candidate]) -> Ranking:
-    return Ranking.by_score(candidates, [candidate.score for candidate in candidates])
-
-
 def words(texts: list[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
 @given(lists, st.integers(0, 30), st.integers(1, 20))
-def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Candidate], budget: int, k: int) -> None:
+def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(by_score: Ranker, found: list[Candidate], budget: int, k: int) -> None:
     selection = CutSelector(by_score, words, cuts.fixed(k)).select("q", found, token_budget=budget)
     assert sorted(selection.ranked) == sorted(c.passage_id for c in found)
     assert selection.ids == selection.ranked[: len(selection.ids)]
@@ -47,14 +41,14 @@ def test_a_selection_is_a_prefix_of_the_ranking_within_the_budget(found: list[Ca
 
 
 @given(lists)
-def test_a_ranking_by_score_is_a_permutation_and_keeps_equals_in_order(found: list[Candidate]) -> None:
+def test_a_ranking_by_score_is_a_permutation_and_keeps_equals_in_order(by_score: Ranker, found: list[Candidate]) -> None:
     ranking = by_score("q", found)
     assert sorted(c.passage_id for c in ranking.candidates) == sorted(c.passage_id for c in found)
     placed = [(-score, found.index(candidate)) for candidate, score in zip(ranking.candidates, ranking.scores, strict=True)]
     assert placed == sorted(placed)
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_what_cannot_be_is_refused(by_score: Ranker) -> None:
     with pytest.raises(ValueError, match="once"):
         Selection(("a", "a"), (0.1, 0.2), "x", 1)
     with pytest.raises(ValueError, match="probability"):

@@ -214,6 +214,15 @@ def test_yes_where_every_chosen_passage_says_yes(yes: tuple[float, float], answe
     assert find_answer(BOTH, passages, [0, 1]) == Found(answer, -2.0, (0, 1), ((0, 1), (0, 1)))
 
 
+def test_what_is_cited_for_yes_or_no_is_the_likeliest_span_of_the_reading_that_speaks() -> None:
+    venn = passage("Orla Venn", "A Peruvian, born in Arn.", ("Arn", 2.0), ("Peruvian", 5.0), yes=3.0)
+    bare, named = read("In Arn. Peruvian.", ("Arn", 9.0), yes=1.0), read("In Arn. Peruvian.", ("Peruvian", 0.5), yes=2.0)
+    dorrance = ReadPassage("Emmet Dorrance", "In Arn. Peruvian.", bare, named, 0)
+    found = find_answer(BOTH, [venn, dorrance], [0, 1])
+    assert found is not None
+    assert (found.text, found.spans) == ("yes", ((2, 10), (8, 16)))
+
+
 def test_a_passage_says_yes_by_its_named_reading_only_beside_its_namer() -> None:
     namer = passage("Orla Venn", "…", yes=5.0)
     named = ReadPassage("Emmet Dorrance", "…", ReadAs(1.0, -1.0, ()), ReadAs(1.0, 1.0, ()), 0)
@@ -279,6 +288,15 @@ def test_an_answer_follows_from_what_is_chosen_and_from_nothing_else(data: st.Da
     assert find_answer(question, others, chosen) == found
     alone = [replace(one, named=loud.named) if one.namer not in chosen else one for one in passages]
     assert find_answer(question, alone, chosen) == found
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), passages=read_passages(), question=st.sampled_from([WHO, "", "Do both movies have the same director?"]))
+def test_where_no_option_is_named_the_order_of_what_is_chosen_says_nothing(
+    data: st.DataObject, passages: list[ReadPassage], question: str
+) -> None:
+    found = find_answer(question, passages, range(len(passages)))
+    assert find_answer(question, passages, data.draw(st.permutations(range(len(passages))))) == found
 
 
 @settings(max_examples=150, deadline=None)

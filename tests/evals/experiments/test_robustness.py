@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,9 @@ from passel.evals.question import DataPassage, Question
 from passel.evals.result import Estimate, Result
 from passel.evals.run import predict_all
 from passel.evals.setup import Setup, prepare
-from passel.rerankers.cut_selector import CutSelector
+from passel.rerankers.cut_selector import CutSelector, Ranker
 from passel.rerankers.cuts import fixed
-from passel.rerankers.ranking import Ranking
 from passel.tools.budget import Budget
-from passel.tools.candidate import Candidate
 from passel.tools.errors import UsageError
 
 ROWS = (
@@ -47,13 +45,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def first_stage(question: str, candidates: Sequence[Candidate]) -> Ranking:
-    return Ranking.by_score(candidates, [candidate.score for candidate in candidates])
-
-
-def measured(file: Path, names: tuple[str, ...], *, seed: int = 0, jobs: int = 1, keep: int = 2) -> tuple[Planted, dict[str, list[dict]], Result]:
+def measured(
+    rank: Ranker, file: Path, names: tuple[str, ...], *, seed: int = 0, jobs: int = 1, keep: int = 2
+) -> tuple[Planted, dict[str, list[dict]], Result]:
     with prepare([str(file)], setting="distractor", seed=seed) as clean, plant(clean, [str(file)], names) as planted:
-        selector = CutSelector(first_stage, clean.encoder.count_tokens, fixed(keep))
+        selector = CutSelector(rank, clean.encoder.count_tokens, fixed(keep))
         with Predictions(None, digest_of(planted.setup.settings)) as kept:
             made = {
                 name: predict_all(
@@ -70,8 +66,8 @@ def measured(file: Path, names: tuple[str, ...], *, seed: int = 0, jobs: int = 1
 
 
 @pytest.fixture(scope="module")
-def run(file: Path) -> tuple[Planted, dict[str, list[dict]], Result]:
-    return measured(file, tuple(NAMES))
+def run(by_score: Ranker, file: Path) -> tuple[Planted, dict[str, list[dict]], Result]:
+    return measured(by_score, file, tuple(NAMES))
 
 
 def test_every_perturbation_is_asked_and_seen_by_nobody_else(run: Any) -> None:
@@ -118,9 +114,9 @@ def test_the_selector_picks_what_the_first_stage_puts_first(run: Any) -> None:
     assert curve.series[0].points[-1] == (5.0, 0.0)
 
 
-def test_the_same_figures_twice_and_in_threads(run: Any, file: Path) -> None:
+def test_the_same_figures_twice_and_in_threads(by_score: Ranker, run: Any, file: Path) -> None:
     planted, _, result = run
-    again, _, second = measured(file, tuple(NAMES), jobs=3)
+    again, _, second = measured(by_score, file, tuple(NAMES), jobs=3)
     assert again.perturbed == planted.perturbed
     assert (second.metrics, second.tables, second.curves, second.counts) == (result.metrics, result.tables, result.curves, result.counts)
     assert second.settings == result.settings
@@ -135,7 +131,7 @@ def test_a_limit_changes_no_perturbation(run: Any, file: Path) -> None:
         assert fewer.setup.settings["planted"] != planted.setup.settings["planted"]  # another run's lines are not mixed in
 
 
-def test_without_labels_only_the_question_and_its_list_are_perturbed(file: Path, tmp_path: Path) -> None:
+def test_without_labels_only_the_question_and_its_list_are_perturbed(by_score: Ranker, file: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     for row in rows:
         del row["answers"]
@@ -143,7 +139,7 @@ def test_without_labels_only_the_question_and_its_list_are_perturbed(file: Path,
             del passage["is_supporting"]
     unlabelled = tmp_path / "unlabelled.jsonl"
     unlabelled.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    planted, _, result = measured(unlabelled, tuple(NAMES))
+    planted, _, result = measured(by_score, unlabelled, tuple(NAMES))
     assert {name for name, asked in planted.perturbed.items() if asked} == {"typos", "distractors"}
     assert result.counts["without instruction_system"] == 4
     assert "typos_answer_changed" in result.metrics

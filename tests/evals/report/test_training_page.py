@@ -64,8 +64,8 @@ def test_the_reader_s_curves(tmp_path: Path, drawn: list[Result]) -> None:
 
 def test_the_page_says_what_was_trained_on_what(tmp_path: Path) -> None:
     (tmp_path / "imitation.csv").write_text(IMITATION)
-    page = write_page(tmp_path, "train selector", {"data": "films/<dev>.jsonl", "corpus": None, "answers only": True}).read_text()
-    for words in ("<!DOCTYPE html>", "Train selector", "films/&lt;dev&gt;.jsonl", "Answers only", "films pool", "imitation: loss"):
+    page = write_page(tmp_path, "train selector", {"data": "films/<dev>.jsonl", "corpus": None, "answers only": True, "seed": 0}).read_text()
+    for words in ("<!DOCTYPE html>", "Train selector", "films/&lt;dev&gt;.jsonl", "Answers only", "Seed", "films pool", "imitation: loss"):
         assert words in page
     assert "Corpus" not in re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
 

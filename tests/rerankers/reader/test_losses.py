@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import softplus
 
+from passel.rerankers.reader import losses as losses_module
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, Target, TargetList, draw
 from passel.rerankers.reader.losses import losses, span_loss
 from passel.tools.pair import PairNetwork
@@ -51,6 +52,24 @@ def values(network: PairNetwork, *lists: TargetList) -> dict[str, float]:
 
 def words(one: TargetList) -> int:
     return sum(len(target.window.offsets) for target in one.targets)
+
+
+@pytest.mark.parametrize(("fastest", "computed"), [(torch.bfloat16, torch.bfloat16), (torch.float32, torch.float32)])
+def test_bf16_only_where_the_device_computes_in_it(
+    untrained: PairNetwork, monkeypatch: pytest.MonkeyPatch, fastest: torch.dtype, computed: torch.dtype
+) -> None:
+    seen: list[torch.dtype] = []
+    forward = PairNetwork.forward
+
+    def watched(network: PairNetwork, *given: object) -> torch.Tensor:
+        linear = network.relevance(torch.zeros(1, 384))
+        seen.append(linear.dtype)
+        return forward(network, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PairNetwork, "forward", watched)
+    monkeypatch.setattr(losses_module, "fast_dtype", lambda device: fastest)
+    values(untrained, *drawn(ReadingExample("q", "Who designed Harbour Hall?", (MARN, GEESE), "list")))
+    assert seen == [computed]
 
 
 def target(tokens: int, starts: tuple[int, ...] = (), ends: tuple[int, ...] = (), *, text: int = 4) -> Target:

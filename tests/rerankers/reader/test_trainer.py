@@ -87,6 +87,17 @@ def test_progress_counts_every_example_of_every_epoch(tmp_path: Path, hall: Call
     assert [id for id, _ in trained_on[:5]] != [id for id, _ in trained_on[5:]]
 
 
+def test_every_step_learns_the_first_and_the_last_too(tmp_path: Path, hall: Callable[..., ReadingExample], monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self, *given: (rates.append(self.param_groups[0]["lr"]), step(self, *given))[1])
+    train_reader([hall(n) for n in range(8)], tmp_path, ReaderConfig(epochs=2, tokens=60, learning_rate=1e-3, warmup=0.5), device="cpu")
+    peak = rates.index(max(rates))
+    assert 0 < rates[0] < rates[1] <= max(rates) <= 1e-3
+    assert rates == [*sorted(rates[: peak + 1]), *sorted(rates[peak + 1 :], reverse=True)]
+    assert rates[-1] == pytest.approx(1e-4)
+
+
 def test_the_best_by_val_is_kept(tmp_path: Path, hall: Callable[..., ReadingExample]) -> None:
     scores = iter([0.2, 0.9, 0.9, 0.5])
     seen: list[dict[str, torch.Tensor]] = []

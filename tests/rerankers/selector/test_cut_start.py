@@ -11,6 +11,7 @@ import pytest
 
 from passel.rerankers.selector.cut_start import CutRule, answer_f1, best_rule, imitating
 from passel.rerankers.selector.examples import ListExample
+from passel.rerankers.selector.grpo import Unanswered
 from passel.tools.reader import ReadAs
 
 Read = Callable[..., ListExample]
@@ -107,6 +108,17 @@ def test_answer_f1_by_hand_and_nothing_chosen_earns_nothing(read: Read) -> None:
     one = read([0.5] * 4, answers=("stone",))
     assert answer_f1([one] * 4, [[3], [0], [], [1, 3]], generate) == pytest.approx((1 + 1 / 2 + 0 + 1) / 4)
     assert asked == [(3,), (0,), (1, 3)]
+
+
+def test_where_the_generator_fails_nothing_is_right_or_wrong(read: Read) -> None:
+    def fails(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        if 3 not in chosen:
+            raise Unanswered
+        return "stone"
+
+    one = read([0.5] * 4, answers=("stone",))
+    assert answer_f1([one] * 3, [[3], [0], [1, 3]], fails) == 1.0
+    assert answer_f1([one], [[0]], fails) == 0.0
 
 
 def test_without_a_generator_the_reader_answers(read: Read) -> None:

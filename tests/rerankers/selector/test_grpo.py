@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import torch
 from passel.rerankers.selector import grpo as grpo_module
 from passel.rerankers.selector import policy
 from passel.rerankers.selector.examples import ListExample
-from passel.rerankers.selector.grpo import GrpoConfig, Rewards, exact_kl, extracted, grpo, leave_one_out, mean_entropy
+from passel.rerankers.selector.grpo import GrpoConfig, Rewards, Unanswered, exact_kl, extracted, grpo, leave_one_out, mean_entropy
 from passel.rerankers.selector.measure import select_all
 from passel.rerankers.selector.network import ListNetwork, Lists
 from passel.rerankers.selector.policy import Picks, decode, step_log_probs, taken
 from passel.rerankers.selector.rewards import ANSWERS_ONLY, Reward
+from passel.tools.errors import PasselError
 from passel.tools.pair import AnswerSpan
 from passel.tools.reader import ReadAs
 
@@ -30,9 +32,15 @@ PLENTY = 10**6
 
 
 def test_leave_one_out_by_hand() -> None:
-    found = leave_one_out(torch.tensor([[1.0, 0.0, 0.5], [2.0, 2.0, 2.0], [0.0, 0.0, 3.0]]))
+    reward = torch.tensor([[1.0, 0.0, 0.5], [2.0, 2.0, 2.0], [0.0, 0.0, 3.0]])
+    found = leave_one_out(reward, torch.ones(3, 3, dtype=torch.bool))
     expected = [[1 - 0.25, 0 - 0.75, 0.5 - 0.5], [0, 0, 0], [-1.5, -1.5, 3.0]]
     torch.testing.assert_close(found, torch.tensor(expected))
+
+
+def test_what_is_not_known_is_neither_left_out_nor_in() -> None:
+    reward, known = torch.tensor([[1.0, 9.0, 0.5], [2.0, 9.0, 9.0], [9.0, 9.0, 9.0]]), torch.tensor([[1, 0, 1], [1, 0, 0], [0, 0, 0]]).bool()
+    torch.testing.assert_close(leave_one_out(reward, known), torch.tensor([[0.5, 0.0, -0.5], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
 
 
 def both(network: Any, made_up: Any, lists: list[list[int]], budget: int) -> tuple[torch.Tensor, torch.Tensor, Picks]:
@@ -121,6 +129,26 @@ def test_one_that_does_not_know_is_not_asked_again(example: Any, made_up: Any) -
     one = example(made_up(4, seed=1), [0, 1], answers=("stone",))
     assert [earned.terms(one, (0, 1), 10)["answer"] for _ in range(3)] == [0.0, 0.0, 0.0]
     assert len(says.asked) == 1
+
+
+def test_one_that_fails_is_asked_once_more_and_has_not_said_anything_wrong(example: Any, made_up: Any) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def fails(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        asked.append(chosen)
+        if chosen == (2,) or len(asked) == 1:
+            raise Unanswered
+        return "stone"
+
+    earned = Rewards(GrpoConfig(), fails)
+    one = example(made_up(4, seed=1), [0, 1], answers=("stone",))
+    found = [earned.of(one, chosen, [0, 1, 2, 3]) for chosen in ([1], [1], [2], [2], [2], [])]
+    assert asked == [(0, 1), (0, 1), (1,), (2,), (2,)]  # the baseline's first
+    assert found[0] is None
+    assert found[1] is not None
+    assert found[1][1]["answer"] == 1.0
+    assert found[2:5] == [None] * 3
+    assert found[5] is not None  # nothing is asked of nothing
 
 
 def test_the_same_id_in_two_groups_is_two_questions(example: Any, made_up: Any) -> None:
@@ -295,6 +323,33 @@ def test_a_generator_of_one_s_own_decides_what_is_learned(half_learned: ListNetw
     _, curve = grpo(half_learned, toy(30, seed=5), toy(24, seed=2), config, generate=last)
     answers = [row["val answer"] for row in curve if "val answer" in row]
     assert max(answers) > answers[0] + 0.05
+
+
+def test_answers_that_do_not_come_teach_nothing(half_learned: ListNetwork, toy: Any) -> None:
+    """Whatever was selected, the generator fails by chance, or is right: only an empty selection has no answer."""
+    chance = Random(1)
+
+    def fails(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        if chance.random() < 0.5:
+            raise Unanswered
+        return example.answers[0]
+
+    config = quick(steps=2, every=1, reward=ANSWERS_ONLY, answers_only=True)
+    train = [replace(one, gold=(), gold_in_all=0) for one in toy(30, seed=5) if one.gold]
+    _, curve = grpo(half_learned, train, train[:8], config, generate=fails)
+    assert all(0 < row["failed"] < 1 for row in curve[1:])
+    assert all(row["term answer"] > 1 - row["failed"] for row in curve[1:]), curve
+    assert all(row["val answer"] == 1.0 for row in curve if not row["val nothing"]), curve
+
+    def always(example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        raise Unanswered
+
+    with pytest.raises(PasselError, match="failed on every question of val"):
+        grpo(half_learned, train, train[:8], config, generate=always)
+    labelled, bare = [one for one in toy(30, seed=5) if one.gold], toy(6, seed=2, empty_every=1)  # where nothing is there, nothing is asked
+    kept, curve = grpo(half_learned, labelled, bare, quick(steps=2, every=1), generate=always)
+    assert [row["failed"] for row in curve[1:]] == [1.0, 1.0]
+    assert same(kept, half_learned)
 
 
 def test_the_same_seed_gives_the_same_network(half_learned: ListNetwork, toy: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from dataclasses import replace
@@ -65,6 +66,27 @@ def test_the_best_epoch_is_returned_of_equals_the_last(toy: Any, monkeypatch: py
     best = network.state_dict()
     assert [all(torch.equal(one[name], best[name]) for name in best) for one in weights] == [False, False, False, True]
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize(("scores", "kept"), [((0.9, 0.2, 0.5), 0), ((0.5, 0.2, 0.5), 2), ((0.1, 0.3, 0.2), 1)])
+def test_what_it_goes_on_from_is_one_to_choose_as_it_was(
+    toy: Any, half_learned: ListNetwork, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, ...], kept: int
+) -> None:
+    start = copy.deepcopy(half_learned)
+    start.sharpness.fill_(2.5)
+    told = iter(scores)
+    weights = []
+
+    def scored(network: ListNetwork, examples: Any, *, budget: int) -> dict[str, float]:
+        weights.append({name: weight.clone() for name, weight in network.state_dict().items()})
+        return {"score": next(told)}
+
+    monkeypatch.setattr(imitation_module, "measure", scored)
+    network, curve = imitate(toy(16, seed=1), toy(4, seed=2), replace(QUICK, epochs=2), start=start)
+    assert [(row["epoch"], row["score"]) for row in curve] == list(enumerate(scores))
+    best = network.state_dict()
+    assert [all(torch.equal(one[name], best[name]) for name in best) for one in weights] == [n == kept for n in range(3)]
+    assert all(torch.equal(weight, start.state_dict()[name]) for name, weight in weights[0].items())
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 9, 10, 19])
@@ -164,12 +186,25 @@ def test_relevance_is_learned_of_the_candidates_that_are_there(network: Any, mad
     assert of_relevance([one, longer]) == pytest.approx((of_relevance([one]) + of_relevance([longer])) / 2, abs=1e-4)
 
 
-def test_lists_count_by_their_weight_and_not_by_their_company(network: Any, made_up: Any, example: Any) -> None:
+def test_lists_count_by_their_weight_and_not_by_the_company_they_keep(network: Any, made_up: Any, example: Any) -> None:
     net = network(1)
     batch = [example(made_up(n, seed=n), gold, weight=weight) for n, gold, weight in ((3, [1], 1.0), (6, [5, 2], 3.0), (0, [], 0.5), (4, [], 2.0))]
     alone = [float(imitation_loss(net, [one], ImitationConfig())) for one in batch]
-    expected = sum(one.weight * loss for one, loss in zip(batch, alone, strict=True)) / 6.5
+    unweighted = [loss / one.weight for one, loss in zip(batch, alone, strict=True)]
+    assert unweighted == pytest.approx([float(imitation_loss(net, [replace(one, weight=1.0)], ImitationConfig())) for one in batch], abs=1e-4)
+    expected = sum(alone) / 4
     assert float(imitation_loss(net, batch, ImitationConfig())) == pytest.approx(expected, abs=1e-4)
+    assert float(imitation_loss(net, batch, ImitationConfig(), mean_weight=2.0)) == pytest.approx(expected / 2, abs=1e-4)
+
+
+def test_the_mean_weight_is_that_of_all_lists(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(
+        imitation_module, "imitation_loss", lambda *of, mean_weight: (given.append(mean_weight), imitation_loss(*of, mean_weight=mean_weight))[1]
+    )
+    train = [replace(one, weight=weight) for one, weight in zip(toy(6, seed=1), (0.1, 0.1, 0.1, 2.0, 2.0, 2.0), strict=True)]
+    imitate(train, toy(3, seed=2), replace(QUICK, lists=3, epochs=1))
+    assert given == pytest.approx([1.05, 1.05])
 
 
 def test_every_gradient_is_a_number(network: Any, made_up: Any, example: Any) -> None:

@@ -138,6 +138,22 @@ def test_a_trained_network_is_gone_on_from(train: Train, half_learned: ListNetwo
     assert all(torch.equal(weight, before[name]) for name, weight in half_learned.state_dict().items())
 
 
+@pytest.mark.parametrize("config", [QUICK, ANSWERS_ONLY], ids=["labels", "answers"])
+def test_it_never_ends_worse_than_it_began(train: Train, half_learned: ListNetwork, tmp_path: Path, config: SelectorConfig) -> None:
+    """Here every step of learning does harm, so nothing is learned."""
+    harmful = replace(config, imitation=ImitationConfig(epochs=1, lists=48, learning_rate=30.0), grpo=replace(QUICK.grpo, learning_rate=30.0))
+    chosen = train(harmful, start=half_learned)
+    if not config.answers_only:
+        assert chosen["imitation"]["val reward"] >= chosen["start"]["val reward"]
+    else:
+        assert chosen["kept the start"]
+        assert chosen["imitation"] == chosen["start"]
+    assert chosen["grpo"]["val reward"] >= chosen["imitation"]["val reward"]
+    found = load_network(tmp_path / "out" / SELECTOR).state_dict()
+    layers = [name for name in found if name not in ("stop_bias", "empty_bias", "sharpness")]
+    assert all(torch.equal(found[name], half_learned.state_dict()[name]) for name in layers)
+
+
 # Killed, and run again
 
 
