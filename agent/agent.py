@@ -26,15 +26,20 @@ from ..tools.corpus import Corpus
 from ..tools.errors import UsageError
 from ..tools.filters import Filter, to_sql
 from ..tools.home import passel_home
+from .inherited import inherited
 from .loop import OwnLoop
 from .settings import Settings, corpus_path
 from .threads import Threads
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool
 
+    from ..rerankers.compressor import SelectorCompressor
     from ..tools.loaders import Document
     from ..tools.pair import PairModel
+    from ..tools.retriever import PasselRetriever
 
 MOST_QUESTION_CHARACTERS = 8_000
 History = Sequence[tuple[str, str]]
@@ -62,14 +67,14 @@ class Agent:
     ) -> None:
         self.corpus = corpus
         self.budget = budget or Budget()
-        self._selector: Selector = selector or default_selector(corpus.encoder)
+        self.selector: Selector = selector or default_selector(corpus.encoder)
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
         self._threads_file = threads or passel_home() / "threads.sqlite3"
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
         self._loop = OwnLoop()
-        self._graph = build_graph().compile()
+        self._graph = build_graph().compile(checkpointer=False)
         self._remembering: Graph | None = None
         self._closing = contextlib.ExitStack()
 
@@ -116,6 +121,8 @@ class Agent:
     #   budget   limits of this run
     #   thread   name of a conversation to remember; an unfinished run of the same question is continued
     #   id       comes back in `Answer.id`
+    #   config   LangChain's: its callbacks, tags and metadata; those of a surrounding LangChain run are taken over by themselves
+    #   evidence_only  ends the run with the selected passages: no answer is written, and the outcome is "partial" (not with a thread)
 
     def ask(self, question: str, **options: Any) -> Answer:
         """Answers one question; every run ends in an Answer. Raises UsageError on a bad question or filter."""
@@ -139,6 +146,29 @@ class Agent:
 
     async def abatch(self, questions: Iterable[str], *, concurrency: int = 2, **options: Any) -> list[Answer]:
         return await self._loop.arun(self._all(questions, concurrency, options))
+
+    # For LangChain and LangGraph; docs/agents.md shows each.
+
+    def as_tool(self, *, name: str = "", description: str = "", filters: Filter | None = None, budget: Budget | None = None) -> BaseTool:
+        """A LangChain tool that takes a question. It gives readable text with its sources, and as artifact the answer's JSON form.
+
+        filters, budget: of every call; the model that calls cannot change them.
+        """
+        from .tool import answering_tool
+
+        return answering_tool(self, name=name, description=description, filters=filters, budget=budget)
+
+    def as_retriever(self, **options: Any) -> PasselRetriever:
+        """A LangChain retriever over the corpus; `options` (`k`, `filters`, `link`) as of PasselRetriever."""
+        from ..tools.retriever import PasselRetriever
+
+        return PasselRetriever(corpus=self.corpus, **options)
+
+    def as_compressor(self, *, token_budget: int | None = None) -> SelectorCompressor:
+        """The selector as LangChain's document compressor: what of these documents to show, in what order and how many."""
+        from ..rerankers.compressor import SelectorCompressor
+
+        return SelectorCompressor(selector=self.selector, token_budget=token_budget or self.budget.evidence_tokens)
 
     def turns(self, thread: str) -> list[tuple[str, str]]:
         """What a thread remembers: (question, answer) pairs, oldest first."""
@@ -170,22 +200,27 @@ class Agent:
         budget: Budget | None = None,
         thread: str | None = None,
         id: str | None = None,
+        config: RunnableConfig | None = None,
+        evidence_only: bool = False,
     ) -> AsyncIterator[Event]:
-        asked = new_question(_checked(question), history=None if history is None else list(history), filters=filters, id=id)
+        asked = new_question(checked_question(question), history=None if history is None else list(history), filters=filters, id=id)
         if filters is not None:
             to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
-        context = RagContext(self.corpus, self._selector, self._model, budget or self.budget, reader=self._reader)
+        if evidence_only and thread is not None:
+            raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
+        tracing = inherited(config)
+        context = RagContext(self.corpus, self.selector, self._model, budget or self.budget, reader=self._reader)
         if thread is None:
-            async for event in run(self._graph, context, asked):
+            async for event in run(self._graph, context, asked, config=tracing, evidence_only=evidence_only):
                 yield event
             return
         threads = await self._open_threads()
-        graph, config = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(self._key(thread))
+        graph, kept = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(self._key(thread))
         self._remembering = graph
         async with threads.alone(self._key(thread)):
-            left = await graph.aget_state(config)
+            left = await graph.aget_state(kept)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
-            async for event in run(graph, context, asked, config=config, resume=resume):
+            async for event in run(graph, context, asked, config={**tracing, **kept}, resume=resume):
                 if isinstance(event, Answered):
                     await threads.prune(self._key(thread))
                 yield event
@@ -201,7 +236,7 @@ class Agent:
             async with gate:
                 return await _last(self._events(question, **options))
 
-        checked = [_checked(question) for question in questions]  # before any of them costs something
+        checked = [checked_question(question) for question in questions]  # before any of them costs something
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(question)) for question in checked]
         return [task.result() for task in tasks]
@@ -246,7 +281,8 @@ def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:
     return given
 
 
-def _checked(question: str) -> str:
+def checked_question(question: str) -> str:
+    """The question without white space around it. Raises UsageError where it is empty or far too long."""
     text = question.strip()
     if not text:
         raise UsageError("the question is empty", 'Ask one: passel ask "Who …?"')

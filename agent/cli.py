@@ -26,10 +26,12 @@ from .commands.demo import demo
 from .commands.eval import evaluate
 from .commands.graph import graph
 from .commands.index import index
+from .commands.mcp_command import mcp
+from .commands.serve import serve
 from .commands.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (demo, index, ask, chat, graph):
+for command in (demo, index, ask, chat, mcp, graph):
     app.command()(command)
 app.add_typer(corpus, name="corpus")
 app.add_typer(evaluate, name="eval")

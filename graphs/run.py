@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StreamMode
 
 from ..rerankers.selection import EMPTY, Selection
 from ..tools.errors import PasselError
@@ -28,11 +29,18 @@ Graph = CompiledStateGraph[RagState, RagContext, RagInput, RagState]
 
 
 async def run(
-    graph: Graph, context: RagContext, question: RagInput, *, config: RunnableConfig | None = None, resume: bool = False
+    graph: Graph,
+    context: RagContext,
+    question: RagInput,
+    *,
+    config: RunnableConfig | None = None,
+    resume: bool = False,
+    evidence_only: bool = False,
 ) -> AsyncIterator[Event]:
     """Events as they happen, the last one `Answered`. A fault of a node is logged and ends in the outcome "failed".
 
-    `resume` continues the unfinished run of `config`'s thread instead of starting anew.
+    `resume` continues the unfinished run of `config`'s thread instead of starting anew. `evidence_only` ends it where generate would begin: the
+    answer then holds the evidence and no text, and its outcome is "partial".
     """
     began = time.perf_counter()
     state: dict[str, Any] = dict(question)
@@ -40,7 +48,11 @@ async def run(
     failure: str | None = None
     options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
     try:
-        async for mode, chunk in graph.astream(None if resume else question, options, context=context, stream_mode=["custom", "values"]):
+        stop = ["generate"] if evidence_only else None
+        modes: list[StreamMode] = ["custom", "values"]
+        async for mode, chunk in graph.astream(
+            None if resume else question, options, context=context, stream_mode=modes, interrupt_before=stop
+        ):
             if mode == "values":
                 state = dict(question) if stale else {**cast(dict[str, Any], chunk), **question}
                 stale = False
@@ -50,6 +62,8 @@ async def run(
         log.exception("the run %s failed", question.get("trace_id", ""))
         failure = _line(error)
     latency_ms = (time.perf_counter() - began) * 1000
+    if evidence_only and failure is None and not state.get("outcome"):
+        state["outcome"] = {"outcome": "partial", "text": "", "sentences": [], "confidence": 0.0, "error": None}
     try:
         answer = await asyncio.to_thread(to_answer, state, context, latency_ms, failure)
     except Exception as error:  # the corpus itself is out of reach
