@@ -19,6 +19,7 @@ from ..graphs.context import RagContext
 from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, new_question, run
+from ..graphs.state import RagInput
 from ..rerankers.default import default_selector, pair_model
 from ..rerankers.selection import Selector
 from ..tools.budget import Budget
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ..tools.loaders import Document
     from ..tools.pair import PairModel
     from ..tools.retriever import PasselRetriever
+    from .subgraph import Asks, Gives, Subgraph
 
 MOST_QUESTION_CHARACTERS = 8_000
 History = Sequence[tuple[str, str]]
@@ -158,6 +160,16 @@ class Agent:
 
         return answering_tool(self, name=name, description=description, filters=filters, budget=budget)
 
+    def as_subgraph(self, asks: Asks | None = None, gives: Gives | None = None) -> Subgraph:
+        """A node for another graph: `parent.add_node("research", agent.as_subgraph(lambda state: state["topic"], lambda answer: {…}))`.
+
+        asks: of the parent's state, the question, or a mapping of `question`, `history`, `filters`, `id`; else the key `question`.
+        gives: of the answer, the parent's update; else `answer` in its JSON form.
+        """
+        from .subgraph import Subgraph, answer_to, question_of
+
+        return Subgraph(self, asks or question_of, gives or answer_to)
+
     def as_retriever(self, **options: Any) -> PasselRetriever:
         """A LangChain retriever over the corpus; `options` (`k`, `filters`, `link`) as of PasselRetriever."""
         from ..tools.retriever import PasselRetriever
@@ -191,6 +203,10 @@ class Agent:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def context(self, budget: Budget | None = None) -> RagContext:
+        """What a run of the state machine works with; its clock begins now."""
+        return RagContext(self.corpus, self.selector, self._model, budget or self.budget, reader=self._reader)
+
     async def _events(
         self,
         question: str,
@@ -203,13 +219,11 @@ class Agent:
         config: RunnableConfig | None = None,
         evidence_only: bool = False,
     ) -> AsyncIterator[Event]:
-        asked = new_question(checked_question(question), history=None if history is None else list(history), filters=filters, id=id)
-        if filters is not None:
-            to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
+        asked = checked_input(question, history=history, filters=filters, id=id)
         if evidence_only and thread is not None:
             raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
         tracing = inherited(config)
-        context = RagContext(self.corpus, self.selector, self._model, budget or self.budget, reader=self._reader)
+        context = self.context(budget)
         if thread is None:
             async for event in run(self._graph, context, asked, config=tracing, evidence_only=evidence_only):
                 yield event
@@ -289,6 +303,15 @@ def checked_question(question: str) -> str:
     if len(text) > MOST_QUESTION_CHARACTERS:
         raise UsageError(f"the question has {len(text)} characters; at most {MOST_QUESTION_CHARACTERS} are read", "Put long texts into the corpus.")
     return text
+
+
+def checked_input(
+    question: str, *, history: History | None = None, filters: Filter | None = None, id: str | None = None
+) -> RagInput:
+    """The state machine's input. Raises UsageError for a bad question or filter, an empty one too, before anything runs."""
+    if filters is not None:
+        to_sql(filters)
+    return new_question(checked_question(question), history=None if history is None else list(history), filters=filters, id=id)
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer:

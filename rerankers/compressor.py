@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
-from pydantic import Field, SkipValidation
+from pydantic import ConfigDict, Field, SkipValidation
 
 from ..tools.budget import Budget
 from ..tools.candidate import Candidate, Hit
@@ -29,6 +29,8 @@ class SelectorCompressor(BaseDocumentCompressor):
 
     The documents keep their ids and metadata; `relevance_score` is P(it is evidence), given question and list.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     selector: SkipValidation[Selector]
     token_budget: int = Field(default=Budget().evidence_tokens, gt=0)

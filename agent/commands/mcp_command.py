@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,7 +41,7 @@ def mcp(
         raise UsageError(f"--index: {folder} is no folder")
     if folder is None and not is_corpus(settings.corpus_path()):
         open_corpus(settings).close()  # says what is missing, before a client waits for it
-    keys = _keys(host) if http else None
+    keys = _keys(settings, host) if http else None
 
     from ..mcp_server import build_server
 
@@ -73,12 +72,12 @@ def _opener(settings: Settings, *, create: bool) -> Callable[[], Agent]:
     return open_agent
 
 
-def _keys(host: str) -> Keys:
+def _keys(settings: Settings, host: str) -> Keys:
     """PASSEL_API_KEY. Raises UsageError where it is needed and not set."""
     from ..bearer import is_loopback
     from ..server.keys import Keys
 
-    keys = Keys(os.environ.get("PASSEL_API_KEY"))
+    keys = Keys(settings.api_key.get_secret_value() if settings.api_key else None)
     if not keys and not is_loopback(host):
         raise UsageError(f"listening on {host} lets others in, and PASSEL_API_KEY is not set", "Set it, or listen on 127.0.0.1.")
     return keys
