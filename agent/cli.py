@@ -31,7 +31,7 @@ from .commands.serve import serve
 from .commands.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (demo, index, ask, chat, mcp, graph):
+for command in (demo, index, ask, chat, serve, mcp, graph):
     app.command()(command)
 app.add_typer(corpus, name="corpus")
 app.add_typer(evaluate, name="eval")
