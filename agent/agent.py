@@ -30,6 +30,7 @@ from ..tools.home import passel_home
 from .inherited import inherited
 from .loop import OwnLoop
 from .settings import Settings, corpus_path
+from .spans import recorded
 from .threads import Threads
 
 if TYPE_CHECKING:
@@ -222,19 +223,25 @@ class Agent:
         asked = checked_input(question, history=history, filters=filters, id=id)
         if evidence_only and thread is not None:
             raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
-        tracing = inherited(config)
         context = self.context(budget)
-        if thread is None:
-            async for event in run(self._graph, context, asked, config=tracing, evidence_only=evidence_only):
+
+        def begin(asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
+            if thread is None:
+                return run(self._graph, context, asked, config=config, evidence_only=evidence_only)
+            return self._on_thread(thread, context, asked, config)
+
+        async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(config), begin)) as events:
+            async for event in events:
                 yield event
-            return
+
+    async def _on_thread(self, thread: str, context: RagContext, asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
         threads = await self._open_threads()
         graph, kept = self._remembering or build_graph().compile(checkpointer=threads.saver), threads.config(self._key(thread))
         self._remembering = graph
         async with threads.alone(self._key(thread)):
             left = await graph.aget_state(kept)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in ("question", "history", "filters"))
-            async for event in run(graph, context, asked, config={**tracing, **kept}, resume=resume):
+            async for event in run(graph, context, asked, config={**config, **kept}, resume=resume):
                 if isinstance(event, Answered):
                     await threads.prune(self._key(thread))
                 yield event

@@ -17,9 +17,8 @@ def inherited(config: RunnableConfig | None) -> RunnableConfig:
     """Of `config` and of the caller's own run what a run of ours keeps. Also clears the context variable: call it in the run's own task."""
     whole = ensure_config(config)
     var_child_runnable_config.set(None)
-    kept = RunnableConfig(tags=[*(whole.get("tags") or []), SILENT], metadata=dict(whole.get("metadata") or {}))
+    named = (config or {}).get("run_name") or "passel"
+    kept = RunnableConfig(run_name=named, tags=[*(whole.get("tags") or []), SILENT], metadata=dict(whole.get("metadata") or {}))
     if whole.get("callbacks") is not None:
         kept["callbacks"] = whole["callbacks"]
-    if whole.get("run_name"):
-        kept["run_name"] = whole["run_name"]
     return kept

@@ -102,8 +102,8 @@ def _refuse_unknown(settings: type[Settings]) -> None:
             raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
 
 
-_NO_SETTINGS = {"home", "debug", "test_gguf"}
-"""Read elsewhere: where everything is kept, the command line's --debug, the tests' chat model."""
+_NO_SETTINGS = {"home", "debug", "log", "test_gguf"}
+"""Read elsewhere: where everything is kept, the command line's --debug and its structured logs, the tests' chat model."""
 
 
 def corpora_folder() -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -10,11 +11,13 @@ from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.config import get_stream_writer
 
 from ..graphs.answer import Answer
-from ..graphs.events import Answered
+from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, run
+from ..graphs.state import RagInput
 from .agent import Agent, checked_input
 from .inherited import SILENT
+from .spans import recorded
 
 Asks = Callable[[Any], str | Mapping[str, Any]]
 """Of the parent's state: the question, or a mapping of `question` and perhaps `history`, `filters` and `id`, as `Agent.ask` takes them."""
@@ -40,14 +43,17 @@ class Subgraph(RunnableLambda[Any, dict[str, Any]]):
                 write(event)
             raise RuntimeError("a run ended without an Answered event")
 
+        def begin(asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
+            return run(graph, agent.context(), asked, config=config)
+
         async def within(state: Any) -> dict[str, Any]:
             write = get_stream_writer()
-            question = checked_input(**_asked(asks(state)))
             config = merge_configs(ensure_config(), RunnableConfig(tags=[SILENT]))
-            async for event in run(graph, agent.context(), question, config=config):
-                if isinstance(event, Answered):
-                    return gives(event.answer)
-                write(event)
+            async with aclosing(recorded(agent.corpus.name, checked_input(**_asked(asks(state))), config, begin)) as events:
+                async for event in events:
+                    if isinstance(event, Answered):
+                        return gives(event.answer)
+                    write(event)
             raise RuntimeError("a run ended without an Answered event")
 
         super().__init__(alone, within, name="passel")

@@ -16,6 +16,7 @@ from langgraph.types import StreamMode
 
 from ..rerankers.selection import EMPTY, Selection
 from ..tools.errors import PasselError
+from ..tools.trace_id import TRACE_ID
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage
 from .citing import numbered_citations
 from .context import RagContext, with_passages
@@ -43,6 +44,7 @@ async def run(
     answer then holds the evidence and no text, and its outcome is "partial".
     """
     began = time.perf_counter()
+    TRACE_ID.set(question.get("trace_id", ""))
     state: dict[str, Any] = dict(question)
     stale = not resume  # the first state that a thread shows still holds the last question's answer
     failure: str | None = None
@@ -70,6 +72,8 @@ async def run(
         log.exception("the run %s could not be put into words", question.get("trace_id", ""))
         line = failure or _line(error)
         answer = Answer(id=question.get("id"), question=question["question"], outcome="failed", answer="", latency_ms=latency_ms, error=line)
+    told = {"outcome": answer.outcome, "latency_ms": round(latency_ms), "selected": len(answer.selected), **answer.usage.model_dump()}
+    log.info("a run ended", extra=told)
     yield Answered(answer=answer)
 
 
