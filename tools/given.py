@@ -1,8 +1,8 @@
 """Given: passages that a caller brings along, made candidates as a search over them finds them.
 
 The selector was trained on what searches find: at which rank each channel found a passage, and which passages name which. A bare list tells none of
-this, and the selector then takes far too little of it. On 70 shuffled lists of HotpotQA and MuSiQue (train files), support F1 of what it chose: 0.12
-where the place in the list passed for a rank, GIVEN_F1 with the search that is done here.
+this, and the selector then takes far too little of it: on 70 shuffled lists of HotpotQA and MuSiQue (train files, which flatters both figures),
+support F1 of what it chose was 0.12 where the place in the list passed for a rank, and is 0.88 with the search that is done here.
 """
 
 from __future__ import annotations

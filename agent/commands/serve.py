@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+import traceback
+from typing import Annotated, Any
 
 import typer
 
 from ...tools.errors import UsageError
-from .. import terminal
+from .. import logs, terminal
 from .options import BaseUrlOption, BudgetOption, CorpusOption, ModelOption, read_budget
 
 
@@ -70,10 +71,17 @@ def _address(host: str) -> str:
 
 
 def _log_requests() -> None:
-    """One line a request on stderr: id, method, path without its query, status, time. Nothing of what was asked or answered, and no headers."""
-    log = logging.getLogger("passel.server")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.handlers[:] = [handler]
+    """One line a request on stderr, JSON with PASSEL_LOG=json: id, method, path without its query, status, time; and what failed, where."""
+    log = logging.getLogger("passel")
+    if not logs.wanted():
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Lines("%(asctime)s %(message)s"))
+        log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
-    log.propagate = False
+
+
+class _Lines(logging.Formatter):
+    def formatException(self, ei: Any) -> str:
+        """Where an exception came from. Its text may quote a document or a question, and stays out of the log."""
+        kind, _, at = ei
+        return "".join([*traceback.format_tb(at), kind.__name__])

@@ -14,7 +14,7 @@ from ...graphs.answer import Answer
 from ...graphs.events import Event
 from .asking import Asking, checked_question
 from .errors import from_exception
-from .running import STILL_HERE, each, finish, sse, streamed
+from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -40,7 +40,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post(
         "/answer",
         response_model=Answer,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string", "description": "events, the last one answered or error"}}}}},
+        responses=event_stream("events, the last one answered or error"),
     )
     async def answer(asked: AnswerRequest, request: Request) -> Answer | StreamingResponse:
         """A run that fails, abstains or runs out of budget is an answer too: see its `outcome`.

@@ -22,7 +22,7 @@ from ...graphs.events import Answered, Event, Sentence
 from .asking import Asking
 from .errors import ApiError, from_exception
 from .messages import Message, read
-from .running import STILL_HERE, each, finish, sse, streamed
+from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 from .sources import Annotation, annotate, block
 
@@ -107,7 +107,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post(
         "/chat/completions",
         response_model=ChatCompletion,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string", "description": "chunks, then [DONE]; `stream`"}}}}},
+        responses=event_stream("chunks, then [DONE]; `stream`"),
     )
     async def chat_completions(asked: ChatRequest, request: Request) -> ChatCompletion | StreamingResponse:
         """Answers the last message; the messages before it are the conversation, and then no thread's memory is added to them."""

@@ -19,7 +19,7 @@ from ...tools.document import Refusal
 from .asking import CorpusName
 from .body import Body
 from .errors import ApiError, from_exception
-from .running import STILL_HERE, each, finish, sse, streamed
+from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 from .uploads import read, save
 
@@ -150,7 +150,7 @@ def routes(serving: Serving) -> APIRouter:
     @router.post(
         "/{name}/documents",
         response_model=Indexed,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string", "description": "progress …, then indexed or error"}}}}},
+        responses=event_stream("progress …, then indexed or error"),
     )
     async def upload_documents(
         name: str,
@@ -167,7 +167,7 @@ def routes(serving: Serving) -> APIRouter:
             return streamed(_told(each(request, events, serving.limits.upload_seconds)))
         return await finish(request, _last(events), serving.limits.upload_seconds)
 
-    @router.get("/{name}/document", response_class=PlainTextResponse)
+    @router.get("/{name}/document", response_model=None, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     async def read_document(name: str, source: Source) -> PlainTextResponse:
         """The converted text that citations point into."""
         text = await serving.reading(name, lambda corpus: corpus.document(source))

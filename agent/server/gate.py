@@ -67,7 +67,8 @@ class Gate:
         finally:
             ms = (time.perf_counter() - began) * 1000
             path = "".join(char if char.isprintable() else "?" for char in scope["path"][:200])
-            log.info("%s %s %s %s %.0f ms", request, scope["method"], path, seen.status or "left", ms)
+            told = {"request_id": request, "method": scope["method"], "path": path, "status": seen.status, "ms": round(ms)}
+            log.info("%s %s %s %s %.0f ms", request, scope["method"], path, seen.status or "left", ms, extra=told)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(reversed(scope["headers"]))  # of a header that stands there twice, the first

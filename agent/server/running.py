@@ -71,6 +71,12 @@ STILL_HERE = ": still here\n\n"
 """A comment: clients skip it."""
 
 
+def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
+    """How the OpenAPI document tells that a route may answer with such events."""
+    event = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}, "description": events}
+    return {200: {"content": {"text/event-stream": {"schema": event}}}}
+
+
 def streamed(chunks: AsyncIterator[str]) -> StreamingResponse:
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy holds events back
     return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)

@@ -70,6 +70,12 @@ def module_home(tmp_path_factory: pytest.TempPathFactory, tarn: Path) -> Iterato
         yield home
 
 
+@pytest.fixture(scope="session")
+def run_server() -> Any:
+    """`with run_server(settings, home, key=…) as served:`"""
+    return running
+
+
 @pytest.fixture(scope="module")
 def served(module_home: Path) -> Iterator[Served]:
     """Without a key."""
