@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from ...graphs.answer import Answer
 from ...graphs.events import Event
 from .asking import Asking, checked_question
-from .errors import from_exception
+from .errors import ApiError, from_exception
 from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 
@@ -31,6 +31,7 @@ class AnswerRequest(Asking):
         description="the caller's own conversation, [question, answer] pairs, oldest first; no thread's memory is then used",
     )
     id: str | None = Field(default=None, max_length=200, description="comes back in the answer")
+    evidence_only: bool = Field(default=False, description="end with the selected passages, outcome partial; not with a thread")
     stream: bool = False
 
 
@@ -49,8 +50,11 @@ def routes(serving: Serving) -> APIRouter:
         last answered (or error, in the form of any error).
         """
         question = checked_question(asked.question, "question")
+        if asked.evidence_only and asked.thread is not None:
+            raise ApiError(400, "A conversation remembers answers, and there is none.", param="evidence_only", code="invalid_request")
         agent = await serving.aagent(asked.corpus)
-        options: dict[str, Any] = {**asked.options(agent.budget), "history": asked.history, "id": asked.id}
+        own = {"history": asked.history, "id": asked.id, "evidence_only": asked.evidence_only}
+        options: dict[str, Any] = {**asked.options(agent.budget), **own}
         if asked.stream:
             return streamed(_told(each(request, agent.astream(question, **options), serving.limits.seconds)))
         return await finish(request, agent.aask(question, **options), serving.limits.seconds)

@@ -60,6 +60,14 @@ def test_a_citation_opens_its_passage_and_its_document(served: Any) -> None:
         assert http.get("/corpora/tarn/document", params={"source": "../../etc/passwd"}).status_code == 404
 
 
+def test_evidence_without_an_answer(served: Any) -> None:
+    with served.client() as http:
+        answer = http.post("/v1/answer", json={"question": BUILT, "evidence_only": True}).json()
+        assert (answer["outcome"], answer["answer"]) == ("partial", "")
+        assert answer["selected"][0]["title"] == "Tarn Light"
+        assert http.post("/v1/answer", json={"question": BUILT, "evidence_only": True, "thread": "t", "stream": True}).status_code == 400
+
+
 def test_threads(served: Any) -> None:
     with served.client() as http:
         assert http.get("/threads/ann").status_code == 404
