@@ -181,7 +181,8 @@ class Agent:
         """The selector as LangChain's document compressor: what of these documents to show, in what order and how many."""
         from ..rerankers.compressor import SelectorCompressor
 
-        return SelectorCompressor(selector=self.selector, token_budget=token_budget or self.budget.evidence_tokens)
+        budget = token_budget or self.budget.evidence_tokens
+        return SelectorCompressor(selector=self.selector, encoder=self.corpus.encoder, token_budget=budget)
 
     def turns(self, thread: str) -> list[tuple[str, str]]:
         """What a thread remembers: (question, answer) pairs, oldest first."""

@@ -10,6 +10,7 @@ import logging
 import os
 import traceback
 from datetime import UTC, datetime
+from typing import Any
 
 from ..tools.trace_id import TRACE_ID
 
@@ -23,7 +24,7 @@ class JsonLines(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,

@@ -20,17 +20,19 @@ from typing import Annotated, Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from .. import __version__
 from ..graphs.answer import Answer, SelectedPassage
 from ..graphs.events import Answered, Event
+from ..rerankers.selection import Selection
 from ..tools.budget import Budget
-from ..tools.candidate import Candidate, Hit
+from ..tools.candidate import Candidate
 from ..tools.corpus import Corpus, Progress
 from ..tools.errors import PasselError, UsageError
-from ..tools.passage import Passage
+from ..tools.given import given_candidates
 from ..tools.search import search_linked
 from ..tools.walk import Ignore
 from . import terminal
@@ -142,8 +144,8 @@ class Opening:
         return await asyncio.shield(asyncio.wrap_future(self._agent))
 
     def close(self) -> None:
-        if self._agent.done() and self._agent.exception() is None:
-            self._agent.result().close()
+        """Closes the agent, as soon as it is open."""
+        self._agent.add_done_callback(lambda opened: None if opened.exception() else opened.result().close())
 
 
 def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None) -> tuple[MCPServer, Opening]:
@@ -203,19 +205,20 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
     @server.tool(title="Select the passages that help", annotations=READS)
     async def select(
         question: Annotated[str, Field(description="What the passages should help to answer.")],
-        passages: Annotated[list[GivenPassage], Field(max_length=MOST_GIVEN, description="best first, as your search ranked them")],
+        passages: Annotated[list[GivenPassage], Field(max_length=MOST_GIVEN, description="in any order")],
         evidence_tokens: Annotated[int | None, Field(gt=0, description="size of the selection at most")] = None,
     ) -> Annotated[CallToolResult, SelectResult]:
         """Chooses among passages of your own: which of them are evidence for the question, in what order, and how many. None is a legal answer."""
         try:
             agent = await opening.agent()
-            candidates = _candidates(checked_question(question), passages)
+            ids = [given.id or str(place) for place, given in enumerate(passages)]
+            if len(set(ids)) < len(ids):
+                raise UsageError("two passages have the same id")
             budget = min(evidence_tokens or agent.budget.evidence_tokens, agent.budget.evidence_tokens)
-            selection = await asyncio.to_thread(agent.selector.select, question, candidates, token_budget=budget)
-            given = {candidate.passage_id: passage for candidate, passage in zip(candidates, passages, strict=True)}
+            selection, places = await asyncio.to_thread(_select, agent, checked_question(question), passages, budget)
             chosen = [
-                SelectedPassage(passage_id=id, title=given[id].title, text=given[id].text, relevance=p)
-                for id, p in zip(selection.ids, selection.relevance, strict=True)
+                SelectedPassage(passage_id=ids[place], title=passages[place].title, text=passages[place].text, relevance=p)
+                for place, p in zip(places, selection.relevance, strict=True)
             ]
             result = SelectResult(question=question, selected=chosen, stop_reason=selection.stop_reason, evidence_tokens=selection.tokens)
             return _result(result, listed([(passage.title or passage.passage_id, passage.text) for passage in chosen]))
@@ -272,6 +275,14 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
         return text
 
     return server, opening
+
+
+def names_answered_to(host: str, *, has_key: bool) -> TransportSecuritySettings:
+    """Without a key, requests under other names than this machine's are refused: a web page's name may be led here (DNS rebinding)."""
+    if has_key:  # which such a page does not have; and a proxy in front has a name of its own
+        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    names = [f"[{host}]:*" if ":" in host else f"{host}:*", "127.0.0.1:*", "localhost:*", "[::1]:*"]
+    return TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
 
 
 def confined(root: Path, path: str) -> Path:
@@ -338,17 +349,12 @@ async def _index(corpus: Corpus, target: Path, ctx: Context) -> dict[str, Any]:
         gone.set()
 
 
-def _candidates(question: str, passages: list[GivenPassage]) -> list[Candidate]:
-    """As `rerankers/compressor.py` does: the given order stands for the order of a search."""
-    candidates: list[Candidate] = []
-    taken: set[str] = set()
-    for place, given in enumerate(passages):
-        id = given.id or str(place)
-        if id in taken:
-            raise UsageError(f"two passages have the id {id!r}")
-        taken.add(id)
-        candidates.append(Candidate(id, (Hit("lexical", question, place, 0.0),), Passage(id, id, given.text, given.title)))
-    return candidates
+def _select(agent: Agent, question: str, passages: list[GivenPassage], token_budget: int) -> tuple[Selection, list[int]]:
+    """What the selector chooses of them, and the places of the chosen in the list."""
+    candidates = given_candidates(agent.corpus.encoder, question, [(given.title, given.text) for given in passages])
+    place = {candidate.passage_id: int(candidate.passage.source) for candidate in candidates if candidate.passage}
+    selection = agent.selector.select(question, candidates, token_budget=token_budget)
+    return selection, [place[id] for id in selection.ids]
 
 
 def _found(candidate: Candidate) -> Found:

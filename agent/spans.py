@@ -153,7 +153,7 @@ class Spans(BaseCallbackHandler):
 
 async def recorded(
     corpus: str, asked: RagInput, config: RunnableConfig, begin: Callable[[RagInput, RunnableConfig], AsyncIterator[Event]]
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """The events of the run that `begin` makes of input and configuration; these get the trace id and, where spans are recorded, their recorder."""
     spans = recording(corpus)
     callbacks: list[BaseCallbackHandler] = []
@@ -163,7 +163,7 @@ async def recorded(
         callbacks = [spans]
     known = merge_configs(config, RunnableConfig(metadata={"passel_trace_id": asked["trace_id"]}, callbacks=callbacks))
     try:
-        async with aclosing(cast("AsyncGenerator[Event]", begin(asked, known))) as events:
+        async with aclosing(cast("AsyncGenerator[Event, None]", begin(asked, known))) as events:
             async for event in events:
                 if isinstance(event, Answered) and spans is not None:
                     spans.close(event.answer)  # now: whoever has the answer may stop listening

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -19,10 +20,18 @@ class StudioState(TypedDict, total=False):
     """As docs/answer.schema.json has it."""
 
 
-def graph() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]:
-    """Question in, answer out; the nodes of the state machine stand inside the one node `passel`. Raises as `Agent.from_settings`."""
+@cache
+def _parent() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]:
     parent = StateGraph(StudioState)
     parent.add_node("passel", Agent.from_settings().as_subgraph())
     parent.add_edge(START, "passel")
     parent.add_edge("passel", END)
     return parent.compile()
+
+
+def graph() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]:
+    """Question in, answer out; the nodes of the state machine stand inside the one node `passel`. Raises as `Agent.from_settings`.
+
+    The server calls it for every run, and gets the same one each time.
+    """
+    return _parent()

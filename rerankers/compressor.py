@@ -1,7 +1,7 @@
 """Every selector and every ranker as LangChain's document compressor.
 
-A document of `PasselRetriever` brings its hits along, so it is judged as in the graph. Any other retriever's order is taken for that of a lexical
-search, which is how `passel eval rerank` gives lists from elsewhere to the selector.
+A selector wants to know how passages were found. Documents of `PasselRetriever` bring that along, so they are judged as in the graph; other documents
+are searched first, for this question alone (`tools/given.py` tells what that is worth).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pydantic import ConfigDict, Field, SkipValidation
 
 from ..tools.budget import Budget
 from ..tools.candidate import Candidate, Hit
+from ..tools.encoder import Encoder
+from ..tools.given import given_candidates
 from ..tools.passage import Passage
 from ..tools.retriever import HITS
 from .cut_selector import Ranker
@@ -33,12 +35,19 @@ class SelectorCompressor(BaseDocumentCompressor):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     selector: SkipValidation[Selector]
+    encoder: SkipValidation[Encoder | None] = None
+    """Searches documents that bring no hits along; None: their order is taken for that of a search, which is enough for a selector that looks at the
+    passages alone, as a `CutSelector` does."""
     token_budget: int = Field(default=Budget().evidence_tokens, gt=0)
     """Of the documents' texts together, by the embedded encoder's tokenizer."""
 
     def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None) -> Sequence[Document]:  # noqa: ARG002
         candidates = as_candidates(documents, query)
         by_id = {candidate.passage_id: document for candidate, document in zip(candidates, documents, strict=True)}
+        if self.encoder is not None and not all(HITS in document.metadata for document in documents):
+            titled = [(candidate.passage.title, candidate.passage.text) for candidate in candidates if candidate.passage]
+            candidates = given_candidates(self.encoder, query, titled)
+            by_id = {candidate.passage_id: documents[int(candidate.passage.source)] for candidate in candidates if candidate.passage}
         selection = self.selector.select(query, candidates, token_budget=self.token_budget)
         return [_scored(by_id[id], p) for id, p in zip(selection.ids, selection.relevance, strict=True)]
 

@@ -53,8 +53,9 @@ def mcp(
         import uvicorn
 
         from ..bearer import with_key
+        from ..mcp_server import names_answered_to
 
-        app = server.streamable_http_app(host=host)
+        app = server.streamable_http_app(host=host, transport_security=names_answered_to(host, has_key=bool(keys)))
         terminal.note(f"passel: MCP at http://{f'[{host}]' if ':' in host else host}:{port}/mcp{', with a key' if keys else ''}")
         uvicorn.run(with_key(app, keys) if keys else app, host=host, port=port, log_level="warning")
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -44,7 +45,8 @@ async def main() -> tuple[list[str], str]:
         parent.add_edge("research", "write")
         parent.add_edge("write", END)
         happened, report = [], ""
-        async for mode, chunk in parent.compile().astream({"topic": "Tarn Light"}, stream_mode=["custom", "values"]):
+        stream: AsyncIterator[Any] = parent.compile().astream({"topic": "Tarn Light"}, stream_mode=["custom", "values"])
+        async for mode, chunk in stream:
             if mode == "custom":
                 happened.append(chunk.type)
             else:

@@ -7,7 +7,7 @@ import sys
 from langchain.agents import create_agent
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 
 from passel import Agent
 
@@ -21,7 +21,7 @@ def main(model: BaseChatModel) -> list[str]:
     """The agent's last words, and the sources of what it was told."""
     with Agent.from_documents(DOCUMENTS) as passel:
         agent = create_agent(model, tools=[passel.as_tool()], system_prompt="Look facts up before you state them.")
-        result = agent.invoke({"messages": [("user", "Who built the Tarn Light, and when?")]})
+        result = agent.invoke({"messages": [HumanMessage("Who built the Tarn Light, and when?")]})
     told = [message.artifact for message in result["messages"] if isinstance(message, ToolMessage)]
     sources = [f"{citation['title']}: “{citation['quote']}”" for answer in told for citation in answer["citations"]]
     return [result["messages"][-1].text, *sources]

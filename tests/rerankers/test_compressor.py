@@ -43,6 +43,17 @@ async def test_the_learned_selector_gives_a_subset_and_keeps_what_it_was_given(e
     assert await compressor.acompress_documents(DOCUMENTS, QUESTION) == chosen
 
 
+def test_a_list_from_elsewhere_is_searched_before_it_is_chosen_from(encoder: Encoder) -> None:
+    """The second hop is named by the first; a bare list does not tell, and its order tells nothing."""
+    question = "When was the builder of the Tarn Light born?"
+    others = [Document(page_content=f"Beacon {n} was lit in {1700 + n}.", metadata={"title": f"Beacon {n}"}) for n in range(8)]
+    mirel = Document(page_content="Mirel Ostane was an engineer, born in Brackwater in 1811.", metadata={"title": "Mirel Ostane"})
+    listed = [*others, mirel, DOCUMENTS[0], DOCUMENTS[1], Document(page_content=" ")]
+    chosen = SelectorCompressor(selector=default_selector(encoder), encoder=encoder).compress_documents(listed, question)
+    assert {document.metadata["title"] for document in chosen} == {"Tarn Light", "Mirel Ostane"}
+    assert all(document.page_content in [each.page_content for each in listed] for document in chosen)
+
+
 def test_nothing_to_select_is_an_empty_list(encoder: Encoder) -> None:
     compressor = SelectorCompressor(selector=default_selector(encoder))
     assert compressor.compress_documents([], QUESTION) == []
