@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...tools.corpus import Corpus, IndexReport, Progress
 from ...tools.document import Refusal
+from ...tools.errors import PasselError
 from .asking import CorpusName
 from .body import Body
 from .errors import ApiError, from_exception
@@ -36,6 +37,7 @@ class CorpusForm(BaseModel):
     seq: int = Field(description="raised by each change")
     encoder: str
     bytes: int
+    error: str | None = Field(default=None, description="why nothing else can be told of it")
 
 
 class CorpusList(BaseModel):
@@ -119,9 +121,17 @@ def routes(serving: Serving) -> APIRouter:
             bytes=found.bytes,
         )
 
+    async def looked_at(name: str) -> CorpusForm:
+        """One broken corpus must not hide the others."""
+        try:
+            return await info(name)
+        except PasselError as error:
+            own = name == serving.default
+            return CorpusForm(name=name, default=own, documents=0, passages=0, seq=0, encoder="", bytes=0, error=from_exception(error).body.message)
+
     @router.get("")
     async def list_corpora() -> CorpusList:
-        return CorpusList(data=[await info(name) for name in sorted(serving.folders())])
+        return CorpusList(data=[await looked_at(name) for name in sorted(serving.folders())])
 
     @router.post("", status_code=201)
     async def create_corpus(new: NewCorpus) -> CorpusForm:

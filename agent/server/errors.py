@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from ...tools.errors import CorpusBusy, CorpusMismatch, PasselError, UsageError
+from ...tools.errors import Closed, CorpusBusy, CorpusMismatch, PasselError, UsageError
 
 log = logging.getLogger("passel.server")
 
@@ -62,6 +62,8 @@ def from_exception(error: Exception) -> ApiError:
         return ApiError(409, str(error), code="corpus_busy")
     if isinstance(error, CorpusMismatch):
         return ApiError(409, _line(error), code="corpus_mismatch")
+    if isinstance(error, Closed):
+        return ApiError(409, "The corpus was closed while the request was running.", code="corpus_closed")
     if isinstance(error, HTTPException):
         return ApiError(error.status_code, str(error.detail), headers=dict(error.headers or {}))
     log.error("a request failed", exc_info=error)

@@ -78,9 +78,16 @@ class Serving:
         return known.agent if known else await asyncio.to_thread(self.agent, name)
 
     async def reading(self, name: str, look: Callable[[Corpus], T]) -> T:
-        """What `look` finds in a corpus, looked up in a thread."""
-        agent = await self.aagent(name)
-        return await asyncio.to_thread(look, agent.corpus)
+        """What `look` finds in a corpus, looked up in a thread. One that nobody has asked yet is opened for this alone."""
+        known = self._open.get(name)
+        return await asyncio.to_thread(look, known.agent.corpus) if known else await asyncio.to_thread(self._look, name, look)
+
+    def _look(self, name: str, look: Callable[[Corpus], T]) -> T:
+        folder = self.folders().get(name)
+        if folder is None:
+            raise no_corpus(name)
+        with self._corpus(folder) as corpus:
+            return look(corpus)
 
     def create(self, name: str) -> None:
         """Raises ApiError 409 where there is one of that name, or where there are as many as are allowed."""
@@ -110,17 +117,18 @@ class Serving:
                 stack.push(known.closing)
             self._open.clear()
 
+    def _corpus(self, folder: Path) -> Corpus:
+        try:
+            return Corpus.open(folder, encoder=self.encoder, server=self.settings.chroma_server)
+        except CorpusMismatch:
+            if self.settings.encoder:
+                raise
+            return Corpus.open(folder, server=self.settings.chroma_server)  # made with another encoder, whose name it knows
+
     def _opened(self, folder: Path) -> _Open:
-        settings = self.settings
+        settings, selector = self.settings, self.selector
         with contextlib.ExitStack() as stack:
-            try:
-                corpus = Corpus.open(folder, encoder=self.encoder, server=settings.chroma_server)
-            except CorpusMismatch:
-                if settings.encoder:
-                    raise
-                corpus = Corpus.open(folder, server=settings.chroma_server)  # made with another encoder, whose name it knows
-            stack.enter_context(corpus)
-            selector = self.selector
+            corpus = stack.enter_context(self._corpus(folder))
             agent = Agent(corpus, model=settings.model, selector=selector, reader=selector.pair, budget=settings.budget, base_url=settings.base_url)
             stack.enter_context(agent)
             return _Open(agent, stack.pop_all())

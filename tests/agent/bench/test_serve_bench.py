@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from passel.agent.bench.serve import run
 
 
+@pytest.mark.slow
 def test_a_small_run() -> None:
     row = run(count=2, rounds=1)
     assert (row.questions, row.rounds) == (2, 1)

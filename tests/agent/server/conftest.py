@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -22,6 +26,7 @@ from passel.agent.server.serving import Serving
 from passel.agent.settings import Settings
 
 PATIENT = 60.0
+KEY = "a-key-of-some-length"
 
 
 @dataclass
@@ -92,3 +97,47 @@ def start(module_home: Path) -> Iterator[Callable[..., Served]]:
             return stack.enter_context(running(Settings.load(corpus="tarn", **settings), module_home, key=key, origins=origins))
 
         yield begin
+
+
+@pytest.fixture
+def process(tarn: Path, tmp_path: Path) -> Any:
+    """A started `passel serve` with a key: `.url`, `.headers`, `.key`, `.process`, `.log` (complete once `.reader` has ended)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PASSEL_")}
+    environment = {
+        **kept,
+        "PASSEL_HOME": str(tmp_path),
+        "PASSEL_API_KEY": KEY,
+        "PASSEL_LIMITS__REQUESTS_PER_MINUTE": "100000",
+        "OMP_NUM_THREADS": "1",
+    }
+    port = _free_port()
+    command = [sys.executable, "-m", "passel", "serve", "--corpus", str(tarn), "--port", str(port)]
+    log: list[str] = []
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as started:
+        assert started.stderr is not None
+        stderr = started.stderr
+        reader = threading.Thread(target=lambda: log.extend(iter(stderr.readline, "")), daemon=True)
+        reader.start()
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/healthz", started, log)
+            headers = {"Authorization": f"Bearer {KEY}"}
+            yield SimpleNamespace(url=f"http://127.0.0.1:{port}", headers=headers, key=KEY, process=started, log=log, reader=reader)
+        finally:
+            started.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[str], log: list[str]) -> None:
+    for _ in range(900):
+        assert process.poll() is None, "".join(log)
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"the server did not start: {''.join(log)}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +40,7 @@ def corpus(served: Any, request: pytest.FixtureRequest) -> Any:
 def test_from_nothing_to_an_answer_and_back(served: Any) -> None:
     with served.client() as http:
         assert http.post("/corpora", json={"name": "ferries"}).json() | {"bytes": 0, "encoder": ""} == {
-            "name": "ferries", "default": False, "documents": 0, "passages": 0, "seq": 0, "encoder": "", "bytes": 0,
+            "name": "ferries", "default": False, "documents": 0, "passages": 0, "seq": 0, "encoder": "", "bytes": 0, "error": None,
         }  # fmt: skip
         assert http.post("/corpora", json={"name": "ferries"}).status_code == 409
         assert (
@@ -192,6 +195,45 @@ def test_what_cannot_be(served: Any, corpus: str) -> None:
         assert upload(http, "nowhere", ("a.md", FERRY)).status_code == 404
         assert http.post(f"/corpora/{corpus}/documents").status_code == 400
         assert http.post(f"/corpora/{corpus}/documents", json={"url": "http://example.com/"}).status_code == 400, "nothing is fetched"
+
+
+def test_a_broken_corpus_does_not_hide_the_others(served: Any) -> None:
+    broken = served.home / "corpora" / "broken"
+    broken.mkdir()
+    (broken / "corpus.sqlite3").write_text("this is no database")
+    try:
+        with served.client() as http:
+            listed = {one["name"]: one for one in http.get("/corpora").json()["data"]}
+            assert listed["tarn"]["documents"] == 3
+            assert listed["broken"]["error"]
+            assert str(served.home) not in listed["broken"]["error"]
+    finally:
+        (broken / "corpus.sqlite3").unlink()
+        broken.rmdir()
+
+
+def test_deleting_a_corpus_ends_what_runs_on_it(served: Any, corpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served.client() as http:
+        upload(http, corpus, ("a.md", FERRY))
+        agent = served.serving.agent(corpus)
+        entered, go = threading.Event(), threading.Event()
+        select = agent.selector.select
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            entered.set()
+            go.wait(30)
+            return select(*args, **kwargs)
+
+        monkeypatch.setattr(agent, "selector", SimpleNamespace(select=slow))
+        answers: list[Any] = []
+        body = {"question": "Who is the captain of the Wren Ferry?", "corpus": corpus}
+        thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{served.url}/v1/answer", json=body, timeout=60)))
+        thread.start()
+        assert entered.wait(30)
+        assert http.delete(f"/corpora/{corpus}").status_code == 200
+        go.set()
+        thread.join(60)
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [(409, "corpus_closed")]
 
 
 def test_there_are_only_so_many(start: Any) -> None:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,35 +46,14 @@ def test_limits_and_key_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings.load()
 
 
-@pytest.fixture
-def process(tarn: Path, tmp_path: Path) -> Any:
-    """A started `passel serve` with a key: `.url`, `.process`, `.log`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PASSEL_")}
-    environment = {**kept, "PASSEL_HOME": str(tmp_path), "PASSEL_API_KEY": KEY, "OMP_NUM_THREADS": "1"}
-    port = _free_port()
-    command = [sys.executable, "-m", "passel", "serve", "--corpus", str(tarn), "--port", str(port)]
-    log: list[str] = []
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as started:
-        assert started.stderr is not None
-        stderr = started.stderr
-        reader = threading.Thread(target=lambda: log.extend(iter(stderr.readline, "")), daemon=True)
-        reader.start()
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/healthz", started, log)
-            yield SimpleNamespace(url=f"http://127.0.0.1:{port}", process=started, log=log, reader=reader)
-        finally:
-            started.kill()
-
-
 def test_sigterm_finishes_what_is_running(process: Any) -> None:
     """Six answers are under way, or wait for their turn; all of them arrive whole, and nothing new is taken."""
-    headers = {"Authorization": f"Bearer {KEY}"}
     begun = threading.Barrier(7)
     endings: list[str] = []
 
     def ask(n: int) -> None:
         body = {"model": "passel", "messages": [{"role": "user", "content": f"{BUILT} {n}"}], "stream": True}
-        with httpx.stream("POST", f"{process.url}/v1/chat/completions", json=body, headers=headers, timeout=90) as answer:
+        with httpx.stream("POST", f"{process.url}/v1/chat/completions", json=body, headers=process.headers, timeout=90) as answer:
             chunks = answer.iter_text()
             first = next(chunks)
             begun.wait(90)
@@ -98,34 +72,16 @@ def test_sigterm_finishes_what_is_running(process: Any) -> None:
     log = "".join(process.log)
     assert "Traceback" not in log
     assert len(re.findall(r"POST /v1/chat/completions 200", log)) == 6
-    assert KEY not in log
+    assert process.key not in log
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{process.url}/healthz")
 
 
 def test_what_was_acknowledged_survives_a_kill(process: Any, tarn: Path, tmp_path: Path) -> None:
-    headers = {"Authorization": f"Bearer {KEY}"}
-    assert httpx.post(f"{process.url}/corpora", json={"name": "kept"}, headers=headers, timeout=60).status_code == 201
+    assert httpx.post(f"{process.url}/corpora", json={"name": "kept"}, headers=process.headers, timeout=60).status_code == 201
     files = {"files": ("ferry.md", b"The Wren Ferry is green.")}
-    assert httpx.post(f"{process.url}/corpora/kept/documents", files=files, headers=headers, timeout=90).json()["added"] == 1
+    assert httpx.post(f"{process.url}/corpora/kept/documents", files=files, headers=process.headers, timeout=90).json()["added"] == 1
     process.process.kill()
     process.process.wait(30)
     with Corpus.open(tmp_path / "corpora" / "kept") as corpus:
         assert corpus.document("ferry.md") == "The Wren Ferry is green."
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(url: str, process: subprocess.Popen[str], log: list[str]) -> None:
-    for _ in range(900):
-        assert process.poll() is None, "".join(log)
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"the server did not start: {''.join(log)}")
