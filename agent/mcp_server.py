@@ -85,7 +85,7 @@ class Found(BaseModel):
 
 
 class SearchResult(BaseModel):
-    question: str
+    query: str
     passages: list[Found] = []
     error: str | None = None
 
@@ -187,20 +187,20 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
 
     @server.tool(title="Search the documents", annotations=READS)
     async def search(
-        question: Annotated[str, Field(description="A question, or a few words.")],
+        query: Annotated[str, Field(description="A question, or a few words.")],
         n: Annotated[int, Field(ge=1, le=MOST_FOUND, description="passages wanted")] = 10,
         filters: Annotated[dict[str, Any] | None, Field(description="Only passages with this metadata.")] = None,
     ) -> Annotated[CallToolResult, SearchResult]:
         """Finds passages by meaning, by words and by the names in them, best first. Nothing is selected or answered."""
         try:
             agent = await opening.agent()
-            found = await asyncio.to_thread(search_linked, agent.corpus, checked_question(question), filters=filters)
+            found = await asyncio.to_thread(search_linked, agent.corpus, checked_question(query), filters=filters)
             passages = [_found(candidate) for candidate in found[:n]]
             text = listed([(passage.title, passage.text) for passage in passages]) if passages else "Nothing was found."
-            return _result(SearchResult(question=question, passages=passages), text)
+            return _result(SearchResult(query=query, passages=passages), text)
         except Exception as error:
             line = _line(error)
-            return _result(SearchResult(question=question, error=line), line, failed=True)
+            return _result(SearchResult(query=query, error=line), line, failed=True)
 
     @server.tool(title="Select the passages that help", annotations=READS)
     async def select(
@@ -239,6 +239,8 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
                 target = confined(root, path)
                 agent = await opening.agent()
                 report = await _index(agent.corpus, target, ctx)
+                for refusal in report["refused"]:
+                    refusal["path"] = refusal["path"].removeprefix(f"{root}/")
                 result = IndexResult.model_validate(report)
                 counts = ", ".join(f"{report[word]} {word}" for word in ("added", "unchanged", "updated", "removed"))
                 refused = "".join(f"\nRefused: {each.path}: {each.reason}" for each in result.refused)

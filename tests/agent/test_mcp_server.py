@@ -126,7 +126,7 @@ async def test_a_call_that_is_cancelled_stops(tarn: Path, openai_server: Any) ->
 
 async def test_search_and_select(tarn: Path) -> None:
     async with asked_here(tarn) as client:
-        found = await client.call_tool("search", {"question": "Tarn Light", "n": 2})
+        found = await client.call_tool("search", {"query": "Tarn Light", "n": 2})
         passages = found.structured_content["passages"]
         assert passages[0]["title"] == "Tarn Light"
         assert len(passages) == 2
@@ -146,7 +146,7 @@ async def test_search_and_select(tarn: Path) -> None:
     [
         ("answer", {"question": "  "}, "the question is empty"),
         ("answer", {"question": BUILT, "filters": {"year": {"$near": 3}}}, "is no operator"),
-        ("search", {"question": "x" * 9_000}, "at most 8000"),
+        ("search", {"query": "x" * 9_000}, "at most 8000"),
         ("select", {"question": BUILT, "passages": [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]}, "two passages have the same id"),
     ],
 )
@@ -168,7 +168,7 @@ async def test_a_corpus_that_cannot_be_opened_is_told_by_every_tool(tmp_path: Pa
 
 async def test_passages_and_documents_are_resources(tarn: Path) -> None:
     async with asked_here(tarn) as client:
-        (passage,) = (await client.call_tool("search", {"question": "Mirel Ostane", "n": 1})).structured_content["passages"]
+        (passage,) = (await client.call_tool("search", {"query": "Mirel Ostane", "n": 1})).structured_content["passages"]
         (content,) = (await client.read_resource(f"passel://passages/{passage['passage_id']}")).contents
         assert passage["text"] in content.text
         (document,) = (await client.read_resource(f"passel://documents/{passage['source']}")).contents
@@ -199,7 +199,8 @@ async def test_index_reads_its_folder_and_nothing_else(tmp_path: Path) -> None:
             assert refused.is_error, path
         report = await client.call_tool("index", {}, progress_callback=progress)
         assert report.structured_content["added"] == 1
-        assert [each["reason"].split(",")[0] for each in report.structured_content["refused"]] == ["a link that leads out of the folder"]
+        (refused,) = report.structured_content["refused"]
+        assert (refused["path"], refused["reason"].split(",")[0]) == ("out.md", "a link that leads out of the folder")
         assert steps
         answer = await client.call_tool("answer", {"question": "Who built the Kite Bridge?"})
         assert "Oda Renn" in text_of(answer)
@@ -243,7 +244,7 @@ async def test_several_stdio_servers_on_one_corpus_while_one_indexes(tmp_path: P
             )
             assert (report.is_error, report.structured_content["added"]) == (False, 1)
             assert "Oda Renn" in text_of(meanwhile)
-            fresh = await reader.call_tool("search", {"question": f"Tower {n}", "n": 1})
+            fresh = await reader.call_tool("search", {"query": f"Tower {n}", "n": 1})
             assert f"Builder{n}" in text_of(fresh), "no answer is older than the last acknowledged batch"
 
 
@@ -275,7 +276,7 @@ async def test_two_minutes_of_stdio_servers_and_an_indexing_process(tmp_path: Pa
             assert not answer.is_error, text_of(answer)
             assert "Oda Renn" in text_of(answer)
             if (newest := known) >= 0:
-                found = await client.call_tool("search", {"question": f"Tower {newest}", "n": 10})
+                found = await client.call_tool("search", {"query": f"Tower {newest}", "n": 10})
                 assert f"Builder{newest}" in text_of(found), "stale"
             asked += 1
 
