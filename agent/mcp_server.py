@@ -2,6 +2,8 @@
 
 Every result is structured (the forms below, for `answer` the published one) and readable. A failure is a result too, with `error` in it: the library
 hides exceptions' texts from clients. Passages and documents are resources.
+
+Hosts start a server and wait for its greeting, so nothing heavy is imported here; what the tools need is there once the agent is open.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -30,14 +32,14 @@ from ..graphs.events import Answered, Event
 from ..rerankers.selection import Selection
 from ..tools.budget import Budget
 from ..tools.candidate import Candidate
-from ..tools.corpus import Corpus, Progress
 from ..tools.errors import PasselError, UsageError
-from ..tools.given import given_candidates
-from ..tools.search import search_linked
 from ..tools.walk import Ignore
 from . import terminal
-from .agent import Agent, checked_question
 from .readable import listed, readable
+
+if TYPE_CHECKING:
+    from ..tools.corpus import Corpus, Progress
+    from .agent import Agent
 
 log = logging.getLogger("passel")
 
@@ -194,8 +196,7 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
         """Finds passages by meaning, by words and by the names in them, best first. Nothing is selected or answered."""
         try:
             agent = await opening.agent()
-            found = await asyncio.to_thread(search_linked, agent.corpus, checked_question(query), filters=filters)
-            passages = [_found(candidate) for candidate in found[:n]]
+            passages = [_found(candidate) for candidate in (await asyncio.to_thread(_search, agent, query, filters))[:n]]
             text = listed([(passage.title, passage.text) for passage in passages]) if passages else "Nothing was found."
             return _result(SearchResult(query=query, passages=passages), text)
         except Exception as error:
@@ -215,7 +216,7 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
             if len(set(ids)) < len(ids):
                 raise UsageError("two passages have the same id")
             budget = min(evidence_tokens or agent.budget.evidence_tokens, agent.budget.evidence_tokens)
-            selection, places = await asyncio.to_thread(_select, agent, checked_question(question), passages, budget)
+            selection, places = await asyncio.to_thread(_select, agent, question, passages, budget)
             chosen = [
                 SelectedPassage(passage_id=ids[place], title=passages[place].title, text=passages[place].text, relevance=p)
                 for place, p in zip(places, selection.relevance, strict=True)
@@ -351,9 +352,19 @@ async def _index(corpus: Corpus, target: Path, ctx: Context) -> dict[str, Any]:
         gone.set()
 
 
+def _search(agent: Agent, query: str, filters: dict[str, Any] | None) -> list[Candidate]:
+    from ..tools.search import search_linked
+    from .agent import checked_question
+
+    return search_linked(agent.corpus, checked_question(query), filters=filters)
+
+
 def _select(agent: Agent, question: str, passages: list[GivenPassage], token_budget: int) -> tuple[Selection, list[int]]:
     """What the selector chooses of them, and the places of the chosen in the list."""
-    candidates = given_candidates(agent.corpus.encoder, question, [(given.title, given.text) for given in passages])
+    from ..tools.given import given_candidates
+    from .agent import checked_question
+
+    candidates = given_candidates(agent.corpus.encoder, checked_question(question), [(given.title, given.text) for given in passages])
     place = {candidate.passage_id: int(candidate.passage.source) for candidate in candidates if candidate.passage}
     selection = agent.selector.select(question, candidates, token_budget=token_budget)
     return selection, [place[id] for id in selection.ids]

@@ -333,6 +333,13 @@ async def test_http_without_the_key_is_refused(over_http: str, header: str | Non
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
+def test_a_server_greets_before_it_loads() -> None:
+    heavy = "{'torch', 'transformers', 'chromadb', 'langgraph', 'langchain_core'}"
+    code = f"import sys, passel.agent.mcp_server; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_listening_elsewhere_needs_a_key(command_line: Any, tarn: Path) -> None:
     done = command_line("mcp", "--corpus", tarn, "--http", "--host", "0.0.0.0")
     assert done.code == 2
