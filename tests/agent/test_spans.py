@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -163,6 +164,9 @@ def test_the_command_line_sends_spans_where_the_environment_says(tarn: Path) -> 
     sent = b"".join(bodies)
     assert b"invoke_agent passel" in sent
     assert b"gen_ai.data_source.id" in sent
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert (line["message"], line["outcome"]) == ("a run ended", "answered")
+    assert bytes.fromhex(line["trace_id"]) in sent, "a log line leads to its trace"
 
 
 def _environment() -> dict[str, str]:

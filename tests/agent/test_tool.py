@@ -13,6 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
 
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
@@ -114,6 +115,20 @@ def test_a_thread_of_ours_is_kept_within_a_host(agent: Agent) -> None:
     host = create_agent(Scripted(messages=iter(script)), tools=[remember], checkpointer=InMemorySaver())
     host.invoke({"messages": [("user", "Tell me.")]}, {"configurable": {"thread_id": "host"}})
     assert [question for question, _ in agent.turns("mine")] == [BUILT]
+
+
+async def test_unchecked_tokens_stay_out_of_the_hosts_stream(tarn: Path, fake_chat: Any) -> None:
+    """The chat model inside writes sentences that are not checked yet, and plans as JSON: neither is for the host's users."""
+    with Agent.from_corpus(tarn, model=fake_chat.of("Nobody built the Tarn Light. Mirel Ostane built the Tarn Light in 1840 [1].")) as agent:
+        script = [AIMessage("", tool_calls=[call(BUILT)]), AIMessage("Done.")]
+        host = create_agent(Scripted(messages=iter(script), disable_streaming=True), tools=[agent.as_tool()])
+        streamed = [message async for message, _ in host.astream({"messages": [("user", "Tell me.")]}, stream_mode="messages")]
+        parent: StateGraph[Any] = StateGraph(dict)
+        parent.add_node("research", agent.as_subgraph())
+        parent.add_edge(START, "research")
+        inside = [chunk async for chunk in parent.compile().astream({"question": BUILT}, stream_mode="messages", subgraphs=True)]
+    assert "".join(str(message.content) for message in streamed if isinstance(message, AIMessage)) == "Done."
+    assert inside == []
 
 
 def test_callbacks_see_one_tree_from_tool_to_chat_model(tarn: Path, fake_chat: Any) -> None:
