@@ -110,7 +110,7 @@ def routes(serving: Serving) -> APIRouter:
     router = APIRouter(prefix="/corpora", tags=["corpora"])
 
     async def info(name: str) -> CorpusForm:
-        found = await serving.reading(name, Corpus.info)
+        found = await serving.on(name, Corpus.info)
         return CorpusForm(
             name=name,
             default=name == serving.default,
@@ -154,7 +154,7 @@ def routes(serving: Serving) -> APIRouter:
         after: Annotated[str, Query(max_length=2_000, description="only sources that sort behind this one: the last of the page before")] = "",
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     ) -> Documents:
-        sources = await serving.reading(name, Corpus.sources)
+        sources = await serving.on(name, Corpus.sources)
         return Documents(data=[source for source in sources if source > after][:limit], total=len(sources))
 
     @router.post(
@@ -180,21 +180,21 @@ def routes(serving: Serving) -> APIRouter:
     @router.get("/{name}/document", response_model=None, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     async def read_document(name: str, source: Source) -> PlainTextResponse:
         """The converted text that citations point into."""
-        text = await serving.reading(name, lambda corpus: corpus.document(source))
+        text = await serving.on(name, lambda corpus: corpus.document(source))
         if text is None:
             raise _no_document()
         return PlainTextResponse(text)
 
     @router.delete("/{name}/document")
     async def delete_document(name: str, source: Source) -> DeletedDocument:
-        gone = await serving.reading(name, lambda corpus: corpus.delete(source, wait=_WAIT))
+        gone = await serving.on(name, lambda corpus: corpus.delete(source, wait=_WAIT))
         if not gone:
             raise _no_document()
         return DeletedDocument(source=source, passages=gone)
 
     @router.get("/{name}/passages/{id}")
     async def read_passage(name: str, id: str) -> PassageForm:
-        found = await serving.reading(name, lambda corpus: corpus.get([id]))
+        found = await serving.on(name, lambda corpus: corpus.get([id]))
         if not found:
             raise ApiError(404, "There is no such passage.", param="id", code="passage_not_found")
         passage = found[0]

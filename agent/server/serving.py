@@ -77,17 +77,17 @@ class Serving:
         known = self._open.get(name or self.default)
         return known.agent if known else await asyncio.to_thread(self.agent, name)
 
-    async def reading(self, name: str, look: Callable[[Corpus], T]) -> T:
-        """What `look` finds in a corpus, looked up in a thread. One that nobody has asked yet is opened for this alone."""
+    async def on(self, name: str, do: Callable[[Corpus], T]) -> T:
+        """What `do` gives of a corpus, in a thread. One that nobody has asked yet is opened for this alone. Raises ApiError 404."""
         known = self._open.get(name)
-        return await asyncio.to_thread(look, known.agent.corpus) if known else await asyncio.to_thread(self._look, name, look)
+        return await asyncio.to_thread(do, known.agent.corpus) if known else await asyncio.to_thread(self._on, name, do)
 
-    def _look(self, name: str, look: Callable[[Corpus], T]) -> T:
+    def _on(self, name: str, do: Callable[[Corpus], T]) -> T:
         folder = self.folders().get(name)
         if folder is None:
             raise no_corpus(name)
         with self._corpus(folder) as corpus:
-            return look(corpus)
+            return do(corpus)
 
     def create(self, name: str) -> None:
         """Raises ApiError 409 where there is one of that name, or where there are as many as are allowed."""
