@@ -9,7 +9,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, tool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 from langgraph.checkpoint.memory import InMemorySaver
@@ -104,8 +104,6 @@ async def test_inside_a_host_with_a_checkpointer_the_run_stays_its_own(agent: Ag
 
 
 def test_a_thread_of_ours_is_kept_within_a_host(agent: Agent) -> None:
-    from langchain_core.tools import tool
-
     @tool
     def remember(question: str) -> str:
         """Asks within a conversation."""
@@ -115,6 +113,20 @@ def test_a_thread_of_ours_is_kept_within_a_host(agent: Agent) -> None:
     host = create_agent(Scripted(messages=iter(script)), tools=[remember], checkpointer=InMemorySaver())
     host.invoke({"messages": [("user", "Tell me.")]}, {"configurable": {"thread_id": "host"}})
     assert [question for question, _ in agent.turns("mine")] == [BUILT]
+
+
+def test_evidence_alone_within_a_host(agent: Agent) -> None:
+    """It ends by LangGraph's interrupt, which would go up into the host if the run were a part of the host's graph."""
+
+    @tool
+    def evidence(question: str) -> str:
+        """Finds passages."""
+        return agent.ask(question, evidence_only=True).outcome
+
+    script = [AIMessage("", tool_calls=[{"name": "evidence", "args": {"question": BUILT}, "id": "1"}]), AIMessage("Done.")]
+    host = create_agent(Scripted(messages=iter(script)), tools=[evidence], checkpointer=InMemorySaver())
+    result = host.invoke({"messages": [("user", "Tell me.")]}, {"configurable": {"thread_id": "host"}})
+    assert [message.content for message in result["messages"] if isinstance(message, ToolMessage)] == ["partial"]
 
 
 async def test_unchecked_tokens_stay_out_of_the_hosts_stream(tarn: Path, fake_chat: Any) -> None:
