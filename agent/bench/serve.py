@@ -1,17 +1,15 @@
-"""What the server adds to `Agent.ask`, and how soon its first event comes: the bundled questions, asked in turns of an agent and of `passel serve`.
+"""What the server adds to `Agent.ask`, and how soon its first event comes: the bundled questions, asked of one agent directly and over HTTP.
 
-The server is a process of its own on loopback. Both have answered each question once before it is timed: what differs is the server alone.
+The server runs in a thread of this process, on loopback, so that both ways share the agent and all that it remembers; each question has been
+answered once before it is timed. The ways take turns in being first.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import socket
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +26,15 @@ from ...tools.errors import PasselError
 from .. import demo
 from ..agent import Agent
 from ..commands.demo import add_articles
+from ..server.limits import Limits
+from ..settings import Settings
 
 if TYPE_CHECKING:
     import httpx
 
-_START = 180.0
+    from ..server.serving import Serving
+
+_START = 60.0
 """Seconds that the server may take to come up."""
 
 
@@ -43,7 +45,6 @@ class ServeBench:
     questions: int
     rounds: int
     ask_p50: float
-    """`Agent.ask` in this process."""
     served_p50: float
     """`POST /v1/answer`, over a connection that stays open."""
     overhead_p50: float
@@ -57,15 +58,24 @@ def run(count: int = 30, rounds: int = 3) -> ServeBench:
     """Raises PasselError where the server does not start."""
     import httpx
 
+    from ..server.serving import Serving
+
     lines = (files(demo) / "questions.jsonl").read_text(encoding="utf-8").splitlines()
     asked = [json.loads(line)["question"] for line in lines if line.strip()][:count]
     with tempfile.TemporaryDirectory(prefix="passel-bench-") as folder:
         path = Path(folder) / "corpora" / "demo"
         with Corpus.open(path, create=True) as corpus:
             add_articles(corpus)
-        with Agent.from_corpus(path) as agent, _server(path) as (url, header), httpx.Client(base_url=url, headers=header, timeout=120) as client:
-            taken = [[way(agent, client, question) for way in (_ask, _post, _first)] for _ in range(rounds + 1) for question in asked][len(asked) :]
-    ask, served, first = np.array(taken).T  # without the first round, which warms both up
+        serving = Serving(Settings.load(corpus=str(path), limits=Limits(requests_per_minute=1_000_000)))
+        agent, ways = serving.agent(), (_ask, _post, _first)
+        with _server(serving) as url, httpx.Client(base_url=url, timeout=120) as client:
+            taken: list[list[float]] = []
+            for turn in range(rounds + 1):
+                for question in asked:
+                    order = ways if turn % 2 else ways[::-1]
+                    times = {way: way(agent, client, question) for way in order}
+                    taken += [[times[way] for way in ways]] if turn else []  # the first round warms up
+    ask, served, first = np.array(taken).T
     return ServeBench(
         questions=len(asked),
         rounds=rounds,
@@ -110,33 +120,24 @@ def _percentile(values: NDArray[np.float64], percent: int) -> float:
 
 
 @contextmanager
-def _server(corpus: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Its address, and the header with its key."""
-    import httpx
+def _server(serving: Serving) -> Iterator[str]:
+    """Its address."""
+    import uvicorn
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    key = secrets.token_hex(16)
-    environment = {**os.environ, "PASSEL_API_KEY": key, "PASSEL_LIMITS__REQUESTS_PER_MINUTE": "1000000"}
-    command = [sys.executable, "-m", "passel", "serve", "--corpus", str(corpus), "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    from ..server.app import create_app
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(serving, key=None), log_level="warning", access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
         try:
             ends = time.monotonic() + _START
-            while not _answers(httpx.Client(base_url=url)):
-                if process.poll() is not None or time.monotonic() > ends:
-                    raise PasselError("passel serve did not start", f"Start it by hand to see why: passel serve --corpus {corpus}")
-                time.sleep(0.2)
-            yield url, {"Authorization": f"Bearer {key}"}
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > ends:
+                    raise PasselError("the server of this benchmark did not start", "Run again with --debug to see why.")
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            process.terminate()
-
-
-def _answers(client: httpx.Client) -> bool:
-    import httpx
-
-    try:
-        return client.get("/healthz").is_success
-    except httpx.TransportError:
-        return False
+            server.should_exit = True
+            thread.join()
