@@ -36,15 +36,22 @@ from ..tools.errors import UsageError
 from ..tools.filters import Filter, to_sql
 from ..tools.home import passel_home
 from .feedback import FEEDBACK, FeedbackFile
+from .inherited import inherited
 from .loop import OwnLoop
 from .settings import Settings, corpus_path
+from .spans import recorded
 from .threads import Threads
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool
 
+    from ..rerankers.compressor import SelectorCompressor
     from ..tools.loaders import Document
     from ..tools.pair import PairModel
+    from ..tools.retriever import PasselRetriever
+    from .subgraph import Asks, Gives, Subgraph
 
 MOST_QUESTION_CHARACTERS = 8_000
 _ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan"], ...] = ("question", "history", "filters", "approve", "given_plan")
@@ -79,7 +86,7 @@ class Agent:
     ) -> None:
         self.corpus = corpus
         self.budget = budget or Budget()
-        self._selector: Selector = selector or default_selector(corpus.encoder)
+        self.selector: Selector = selector or default_selector(corpus.encoder)
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
         self._calibration = calibration or bundled_calibration()
@@ -88,7 +95,7 @@ class Agent:
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
         self._loop = OwnLoop()
-        self._graph = build_graph().compile()
+        self._graph = build_graph().compile(checkpointer=False)
         self._remembering: Graph | None = None
         self._feedback = FeedbackFile(passel_home() / FEEDBACK, str(corpus.path.resolve()))
         self._closing = contextlib.ExitStack()
@@ -146,6 +153,8 @@ class Agent:
     #   id       comes back in `Answer.id`
     #   plan     the caller's own sub-questions, "#1" for the answer to the first: ["Who wrote X?", "Where was #1 born?"]; [] for none
     #   approve  "look", "answer" or both: the run ends in a `Waiting` before each such step, and `resume` goes on. It needs a thread.
+    #   config   LangChain's: its callbacks, tags and metadata; those of a surrounding LangChain run are taken over by themselves
+    #   evidence_only  ends the run with the selected passages: no answer is written, and the outcome is "partial" (not with a thread)
     # Another question on the thread drops a run that waits; the same one, asked in the same way, waits once more.
 
     @overload
@@ -200,6 +209,40 @@ class Agent:
     async def abatch(self, questions: Iterable[str], *, concurrency: int = 2, **options: Any) -> list[Answer]:
         return await self._loop.arun(self._all(questions, concurrency, options))
 
+    # For LangChain and LangGraph; docs/agents.md shows each.
+
+    def as_tool(self, *, name: str = "", description: str = "", filters: Filter | None = None, budget: Budget | None = None) -> BaseTool:
+        """A LangChain tool that takes a question. It gives readable text with its sources, and as artifact the answer's JSON form.
+
+        filters, budget: of every call; the model that calls cannot change them.
+        """
+        from .tool import answering_tool
+
+        return answering_tool(self, name=name, description=description, filters=filters, budget=budget)
+
+    def as_subgraph(self, asks: Asks | None = None, gives: Gives | None = None) -> Subgraph:
+        """A node for another graph: `parent.add_node("research", agent.as_subgraph(lambda state: state["topic"], lambda answer: {…}))`.
+
+        asks: of the parent's state, the question, or a mapping of `question`, `history`, `filters`, `id`; else the key `question`.
+        gives: of the answer, the parent's update; else `answer` in its JSON form.
+        """
+        from .subgraph import Subgraph, answer_to, question_of
+
+        return Subgraph(self, asks or question_of, gives or answer_to)
+
+    def as_retriever(self, **options: Any) -> PasselRetriever:
+        """A LangChain retriever over the corpus; `options` (`k`, `filters`, `link`) as of PasselRetriever."""
+        from ..tools.retriever import PasselRetriever
+
+        return PasselRetriever(corpus=self.corpus, **options)
+
+    def as_compressor(self, *, token_budget: int | None = None) -> SelectorCompressor:
+        """The selector as LangChain's document compressor: what of these documents to show, in what order and how many."""
+        from ..rerankers.compressor import SelectorCompressor
+
+        budget = token_budget or self.budget.evidence_tokens
+        return SelectorCompressor(selector=self.selector, encoder=self.corpus.encoder, token_budget=budget)
+
     def turns(self, thread: str) -> list[tuple[str, str]]:
         """What a thread remembers: (question, answer) pairs, oldest first."""
         return self._loop.run(self._turns(thread))
@@ -233,6 +276,18 @@ class Agent:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def context(self, budget: Budget | None = None) -> RagContext:
+        """What a run of the state machine works with; its clock begins now."""
+        return RagContext(
+            self.corpus,
+            self.selector,
+            self._model,
+            budget or self.budget,
+            reader=self._reader,
+            calibration=self._calibration,
+            least_confidence=self._least_confidence,
+        )
+
     async def _events(
         self,
         question: str,
@@ -244,40 +299,55 @@ class Agent:
         id: str | None = None,
         approve: Collection[Step] | None = None,
         plan: Sequence[str] | None = None,
+        config: RunnableConfig | None = None,
+        evidence_only: bool = False,
     ) -> AsyncIterator[Event]:
-        steps, told = _steps(approve, thread), None if history is None else list(history)
-        asked = new_question(_checked(question), history=told, filters=filters, id=id, approve=steps, plan=plan)
-        if filters is not None:
-            to_sql(filters)  # a bad filter, an empty one too, is the caller's mistake: said before anything runs
-        context = self._context(budget or self.budget)
-        if thread is None:
-            async for event in run(self._graph, context, asked):
+        asked = checked_input(question, history=history, filters=filters, id=id, approve=_steps(approve, thread), plan=plan)
+        if evidence_only and thread is not None:
+            raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
+        context = self.context(budget)
+
+        def begin(asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
+            if thread is None:
+                return run(self._graph, context, asked, config=config, evidence_only=evidence_only)
+            return self._on_thread(thread, context, asked, config)
+
+        async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(config), begin)) as events:
+            async for event in events:
                 yield event
-            return
+
+    async def _on_thread(self, thread: str, context: RagContext, asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
         threads, graph = await self._open_threads()
+        kept = threads.config(self._key(thread))
         async with threads.alone(self._key(thread)):
-            left = await graph.aget_state(threads.config(self._key(thread)))
+            left = await graph.aget_state(kept)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in _ASKED)
             if resume:
                 asked["trace_id"] = left.values["trace_id"]
-            async for event in self._on_thread(thread, run(graph, context, asked, config=threads.config(self._key(thread)), resume=resume)):
+            async for event in self._pruned(thread, run(graph, context, asked, config={**config, **kept}, resume=resume)):
                 yield event
 
     async def _going_on(self, thread: str, decision: Decision) -> AsyncIterator[Event]:
         threads, graph = await self._open_threads()
+        config = threads.config(self._key(thread))
         async with threads.alone(self._key(thread)):
-            left = await graph.aget_state(threads.config(self._key(thread)))
+            left = await graph.aget_state(config)
             if not left.interrupts:
                 raise UsageError(f"nothing waits on the thread {thread!r}", "It was decided already, or another question was asked there.")
             check(decision, await self._waits(left))
             kept = left.interrupts[0].value
-            context = replace(self._context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
+            context = replace(self.context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
             asked = cast(RagInput, {key: left.values[key] for key in RagInput.__annotations__ if key in left.values})
-            events = run(graph, context, asked, config=threads.config(self._key(thread)), decision=decision)
-            async for event in self._on_thread(thread, events):
-                yield event
 
-    async def _on_thread(self, thread: str, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+            def go_on(_: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
+                return self._pruned(thread, run(graph, context, asked, config={**callers, **config}, decision=decision))
+
+            async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(None), go_on)) as events:
+                async for event in events:
+                    yield event
+
+    async def _pruned(self, thread: str, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """An answered run keeps its newest checkpoint alone."""
         async for event in events:
             if isinstance(event, Answered) and self._threads is not None:
                 await self._threads.prune(self._key(thread))
@@ -289,18 +359,7 @@ class Agent:
         return await self._waits(left) if left.interrupts else None
 
     async def _waits(self, left: StateSnapshot) -> Waiting:
-        return await asyncio.to_thread(to_waiting, left.values, self._context(self.budget), left.interrupts[0])
-
-    def _context(self, budget: Budget) -> RagContext:
-        return RagContext(
-            self.corpus,
-            self._selector,
-            self._model,
-            budget,
-            reader=self._reader,
-            calibration=self._calibration,
-            least_confidence=self._least_confidence,
-        )
+        return await asyncio.to_thread(to_waiting, left.values, self.context(), left.interrupts[0])
 
     def _key(self, thread: str) -> str:
         """A conversation belongs to one corpus: another corpus's, under the same name, is another conversation."""
@@ -317,7 +376,7 @@ class Agent:
             async with gate:
                 return cast(Answer, await _last(self._events(question, **options)))
 
-        checked = [_checked(question) for question in questions]  # before any of them costs something
+        checked = [checked_question(question) for question in questions]  # before any of them costs something
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(question)) for question in checked]
         return [task.result() for task in tasks]
@@ -365,7 +424,8 @@ def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:
     return given
 
 
-def _checked(question: str) -> str:
+def checked_question(question: str) -> str:
+    """The question without white space around it. Raises UsageError where it is empty or far too long."""
     text = question.strip()
     if not text:
         raise UsageError("the question is empty", 'Ask one: passel ask "Who …?"')
@@ -383,6 +443,22 @@ def _steps(approve: Collection[str] | None, thread: str | None) -> Collection[St
     if thread is None:
         raise UsageError("a run that waits for a person needs a thread", "It is kept there until somebody decides: thread=NAME, or --thread NAME.")
     return [step for step in STEPS if step in given]
+
+
+def checked_input(
+    question: str,
+    *,
+    history: History | None = None,
+    filters: Filter | None = None,
+    id: str | None = None,
+    approve: Collection[Step] = (),
+    plan: Sequence[str] | None = None,
+) -> RagInput:
+    """The state machine's input. Raises UsageError for a bad question, filter, an empty one too, or plan, before anything runs."""
+    if filters is not None:
+        to_sql(filters)
+    told = None if history is None else list(history)
+    return new_question(checked_question(question), history=told, filters=filters, id=id, approve=approve, plan=plan)
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer | Waiting:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from ..tools.errors import UsageError
-from . import terminal
+from . import logs, telemetry, terminal
 from .commands.ask import ask
 from .commands.bench import bench
 from .commands.chat import chat
@@ -27,10 +27,12 @@ from .commands.eval import evaluate
 from .commands.feedback import feedback
 from .commands.graph import graph
 from .commands.index import index
+from .commands.mcp_command import mcp
+from .commands.serve import serve
 from .commands.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (demo, index, ask, chat, graph):
+for command in (demo, index, ask, chat, serve, mcp, graph):
     app.command()(command)
 app.add_typer(corpus, name="corpus")
 app.add_typer(evaluate, name="eval")
@@ -69,6 +71,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     arguments = sys.argv[1:]
     _quiet(debug=_wants_debug(arguments))
+    telemetry.start()
     code = run(arguments)
     try:
         sys.stdout.flush()
@@ -138,7 +141,8 @@ def _wrong_usage(error: Any, *, as_json: bool) -> int:
 def _quiet(*, debug: bool) -> None:
     """Libraries' warnings and bars are for developers; what goes wrong ends in a typed outcome or an error line."""
     log = logging.getLogger("passel")
-    log.handlers[:] = [logging.StreamHandler() if debug else logging.NullHandler()]
+    log.handlers[:] = [logs.json_handler() if logs.wanted() else logging.StreamHandler() if debug else logging.NullHandler()]
+    log.setLevel(logging.INFO if logs.wanted() else logging.NOTSET)
     log.propagate = False
     if not debug:
         warnings.simplefilter("ignore")

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
-from ..tools.errors import PasselError
+from ..tools.errors import Closed, PasselError
 
 T = TypeVar("T")
 _END = object()
@@ -47,7 +47,7 @@ class OwnLoop:
         with self._starting:
             if self._closed or os.getpid() != self._process:
                 work.close()
-                raise PasselError(*(_CLOSED if self._closed else _FORKED))
+                raise Closed(*_CLOSED) if self._closed else PasselError(*_FORKED)
             self._loop.call_soon_threadsafe(begin)
         return done
 
@@ -122,7 +122,7 @@ def _hand_over(task: asyncio.Task[T], done: Future[T]) -> None:
     if done.cancelled() or not done.set_running_or_notify_cancel():
         return
     if task.cancelled():
-        done.set_exception(PasselError(*_CLOSED))  # nobody but close cancels a task whose future is not cancelled
+        done.set_exception(Closed(*_CLOSED))  # nobody but close cancels a task whose future is not cancelled
     elif error := task.exception():
         done.set_exception(error)
     else:

@@ -7,12 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from ..tools.budget import Budget
 from ..tools.errors import UsageError
 from ..tools.home import passel_home
+from .server.limits import Limits
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     device: str | None = Field(default=None, description="cpu, cuda …; none: CUDA when there is one")
     chroma_server: str | None = Field(default=None, description="http://host:port of a Chroma server; none: embedded Chroma")
     budget: Budget = Field(default=Budget())
+    api_key: SecretStr | None = Field(default=None, description="what passel serve asks of its callers; several keys are separated by commas")
+    limits: Limits = Field(default=Limits(), description="of passel serve")
     passages: int = Field(default=12, ge=1, le=100, description="most passages the generator sees; the selector takes no more than 12")
     risk: float | None = Field(default=None, gt=0, lt=1, description="wrong answers at most, as a share of the answers; less sure ones are not given")
     abstentions: float | None = Field(default=None, gt=0, lt=1, description="questions to abstain on at most, as a share")
@@ -117,8 +120,8 @@ def _refuse_unknown(settings: type[Settings]) -> None:
             raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
 
 
-_NO_SETTINGS = {"home", "debug", "test_gguf"}
-"""Read elsewhere: where everything is kept, the command line's --debug, the tests' chat model."""
+_NO_SETTINGS = {"home", "debug", "log", "test_gguf"}
+"""Read elsewhere: where everything is kept, the command line's --debug and its structured logs, the tests' chat model."""
 
 
 def corpora_folder() -> Path:

@@ -13,12 +13,13 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, Interrupt
+from langgraph.types import Command, Interrupt, StreamMode
 
 from ..rerankers.selection import EMPTY, Selection
 from ..tools.encoder import clean
 from ..tools.errors import PasselError
 from ..tools.passage import Passage
+from ..tools.trace_id import TRACE_ID
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage, Verdict
 from .citing import disagreements, numbered_citations, standing
 from .context import RagContext, with_passages
@@ -41,12 +42,15 @@ async def run(
     config: RunnableConfig | None = None,
     resume: bool = False,
     decision: Decision | None = None,
+    evidence_only: bool = False,
 ) -> AsyncIterator[Event]:
     """Events as they happen, the last one `Answered`, or `Waiting`. A fault of a node is logged and ends in the outcome "failed".
 
-    `resume` continues the unfinished run of `config`'s thread instead of starting anew; `decision` one that waits for it.
+    `resume` continues the unfinished run of `config`'s thread instead of starting anew; `decision` one that waits for it. `evidence_only` ends it
+    where generate would begin: the answer then holds the evidence and no text, and its outcome is "partial".
     """
     began = time.perf_counter()
+    TRACE_ID.set(question.get("trace_id", ""))
     state: dict[str, Any] = dict(question)
     going_on: Command[Any] | None = Command(resume=decision.model_dump()) if decision is not None else None
     given = going_on if resume or decision is not None else question
@@ -55,7 +59,9 @@ async def run(
     waits: tuple[Interrupt, ...] = ()
     options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
     try:
-        async for mode, chunk in graph.astream(given, options, context=context, stream_mode=["custom", "values"]):
+        stop = ["generate"] if evidence_only else None
+        modes: list[StreamMode] = ["custom", "values"]
+        async for mode, chunk in graph.astream(given, options, context=context, stream_mode=modes, interrupt_before=stop):
             if mode == "values":
                 state = dict(question) if stale else {**cast(dict[str, Any], chunk), **question}
                 stale = False
@@ -66,6 +72,9 @@ async def run(
         log.exception("the run %s failed", question.get("trace_id", ""))
         failure = _line(error)
     latency_ms = (time.perf_counter() - began) * 1000
+    if evidence_only and failure is None and not state.get("outcome"):
+        confidence = (state.get("verdict") or {}).get("confidence", 0.0)
+        state["outcome"] = {"outcome": "partial", "text": "", "sentences": [], "confidence": confidence, "error": None}
     last: Event
     try:
         if waits and failure is None:
@@ -76,6 +85,10 @@ async def run(
         log.exception("the run %s could not be put into words", question.get("trace_id", ""))
         known: dict[str, Any] = {"id": question.get("id"), "question": question["question"], "trace_id": question.get("trace_id", "")}
         last = Answered(answer=Answer(**known, outcome="failed", answer="", latency_ms=latency_ms, error=failure or _line(error)))
+    if isinstance(last, Answered):
+        answer = last.answer
+        told = {"outcome": answer.outcome, "latency_ms": round(latency_ms), "selected": len(answer.selected), **answer.usage.model_dump()}
+        log.info("a run ended", extra=told)
     yield last
 
 

@@ -159,10 +159,20 @@ class Corpus:
             return run.finish()
 
     def add(
-        self, documents: Iterable[Document], *, split: bool = True, wait: float = 0, progress: Callable[[Progress], None] | None = None
+        self,
+        documents: Iterable[Document],
+        *,
+        split: bool = True,
+        briefly: bool = False,
+        wait: float = 0,
+        progress: Callable[[Progress], None] | None = None,
     ) -> IndexReport:
-        """Add documents held in memory; one whose source is known already replaces it. `split=False`: each document is one passage."""
-        with self._writing(wait, progress) as run:
+        """Add documents held in memory; one whose source is known already replaces it. `split=False`: each document is one passage.
+
+        `briefly`: for a corpus that is deleted after a question or two. No index is published (what is new is searched exactly), and the vector
+        cache learns nothing.
+        """
+        with self._writing(wait, progress, briefly=briefly) as run:
             run.add(documents, split=split)
             return run.finish()
 
@@ -174,9 +184,9 @@ class Corpus:
             return removed
 
     @contextmanager
-    def _writing(self, wait: float, progress: Callable[[Progress], None] | None) -> Iterator[Run]:
+    def _writing(self, wait: float, progress: Callable[[Progress], None] | None, *, briefly: bool = False) -> Iterator[Run]:
         with write_lock(self.path, wait=wait):
-            yield Run(self._store, self._index, lambda: self.encoder, progress)
+            yield Run(self._store, self._index, lambda: self.encoder, progress, briefly=briefly)
 
     # ---- reading ----
 

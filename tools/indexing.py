@@ -97,8 +97,10 @@ class _Batch:
 class Run:
     """One run, under the corpus's write lock: `index` or `add`, then `finish`."""
 
-    def __init__(self, store: Store, index: Index, encoder: Callable[[], Encoder], progress: Callable[[Progress], None] | None) -> None:
-        self._store, self._index, self._encoder, self._progress = store, index, encoder, progress
+    def __init__(
+        self, store: Store, index: Index, encoder: Callable[[], Encoder], progress: Callable[[Progress], None] | None, *, briefly: bool = False
+    ) -> None:
+        self._store, self._index, self._encoder, self._progress, self._briefly = store, index, encoder, progress, briefly
         self._began = time.perf_counter()
         self._batch = _Batch()
         self._done = self._total = self._told = self._unpublished = 0
@@ -263,7 +265,7 @@ class Run:
         vectors: dict[str, NDArray[np.float16]] = {}
         for start in range(0, len(passages), 4 * BATCH):
             part = passages[start : start + 4 * BATCH]
-            encoded = self._encoder().encode([passage.embedded_text for passage in part]).astype(np.float16)
+            encoded = self._encoder().encode([passage.embedded_text for passage in part], remember=not self._briefly).astype(np.float16)
             vectors.update(zip((passage.id for passage in part), encoded, strict=True))
         return vectors
 
@@ -273,7 +275,7 @@ class Run:
                 self._progress(Progress("publishing", done, total, "", total))
 
         self._unpublished = 0
-        return self._index.publish(report)
+        return 0 if self._briefly else self._index.publish(report)
 
     def _tell(self, source: str, *, now: bool = False) -> None:
         """Report progress after each batch, and now and then while there is nothing to commit."""

@@ -15,12 +15,16 @@ from .candidate import Candidate
 from .corpus import Corpus
 from .search import search, search_linked
 
+HITS = "passel_hits"
+"""The metadata key of all that found a passage, ranks and links included: what a selector wants to know of it."""
+
 
 class PasselRetriever(BaseRetriever):
     """`PasselRetriever(corpus=corpus, k=10, filters={"tenant": "a"}, link=True).invoke("Who ...?")`; `k` may also be given to `invoke`.
 
     A LangChain document has the passage's id and text. Its metadata holds the passage's own metadata beside source, title, headings, span (start and
-    end in the document's converted text), page, channels and score (fused); own metadata of one of these names is kept under "own_" + name.
+    end in the document's converted text), page, channels, score (fused) and, for a compressor, `HITS`; own metadata of one of these names is kept
+    under "own_" + name.
     """
 
     corpus: Corpus
@@ -62,6 +66,7 @@ def _document(candidate: Candidate) -> Document:
         "span": [passage.start, passage.end],
         "page": passage.page,
         "channels": list(candidate.channels),
+        HITS: candidate.to_state()["hits"],
         "score": candidate.score,
     }
     for name, value in passage.metadata.items():

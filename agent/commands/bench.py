@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ..bench.encode import EncodeBench
     from ..bench.rerank import RerankBench
     from ..bench.search import SearchBench
+    from ..bench.serve import ServeBench
 
-_Row = TypeVar("_Row", bound="EncodeBench | RerankBench | SearchBench")
+_Row = TypeVar("_Row", bound="EncodeBench | RerankBench | SearchBench | ServeBench")
 
 bench = typer.Typer(help="Measure speed, as ratios against a named peer in one run.", no_args_is_help=True)
 
@@ -57,6 +58,17 @@ def rerank(
     from ..bench.rerank import run
 
     _measure(lambda tell: run(file, progress=partial(tell, "lists")), progress.shown(), _show_rerank, json=json)
+
+
+@bench.command()
+def serve(
+    count: Annotated[int, typer.Option("--questions", metavar="N", min=1, help="How many of the bundled questions are asked.")] = 30,
+    json: JsonOption = False,
+) -> None:
+    """What passel serve adds to asking an agent, and how soon its first event comes."""
+    from ..bench.serve import run
+
+    _measure(lambda _: run(count), terminal.working("asking, in turns an agent and a server"), _show_serve, json=json)
 
 
 def _measure(run: Callable[[Any], _Row], during: AbstractContextManager[Any], show: Callable[[_Row], None], *, json: bool) -> None:
@@ -105,3 +117,10 @@ def _show_search(row: SearchBench) -> None:
         timings = (parts.encode, parts.dense, parts.lexical, parts.link, parts.whole)
         table.add_row(f"{parts.passages:,}", *(f"{timing.p50:.1f}" for timing in timings), f"{parts.whole.p95:.1f}")
     terminal.say(table)
+
+
+def _show_serve(row: ServeBench) -> None:
+    terminal.say(f"serve: {row.overhead_p50:.1f} ms p50 more than Agent.ask ({row.questions} questions, {row.rounds} rounds)")
+    terminal.say(f"  Agent.ask    {row.ask_p50:7.1f} ms p50")
+    terminal.say(f"  /v1/answer   {row.served_p50:7.1f} ms p50")
+    terminal.say(f"  first event  {row.first_event_p50:7.1f} ms p50 {row.first_event_p95:7.1f} ms p95")

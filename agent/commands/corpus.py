@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,8 @@ import typer
 
 from ...tools.errors import PasselError, UsageError
 from .. import terminal
-from .options import CorpusArgument, JsonOption, corpora, foreign, is_corpus, open_corpus
+from ..corpora import corpora, delete_folder, foreign, is_corpus
+from .options import CorpusArgument, JsonOption, open_corpus
 
 if TYPE_CHECKING:
     from ...tools.corpus import CorpusInfo
@@ -100,7 +100,7 @@ def delete(
         if others := foreign(folder):
             raise UsageError(f"{folder} holds other files than the corpus ({', '.join(others[:3])}): nothing was deleted", "Move them away first.")
         _agreed(f"Delete the corpus {folder.name} in {folder}?", yes)
-        _delete_folder(folder)
+        delete_folder(folder)
         terminal.say(f"Deleted the corpus {folder.name}.")
         return
     with open_corpus(settings) as opened:
@@ -110,17 +110,6 @@ def delete(
         _agreed(f"Delete the document {source} of the corpus {folder.name}?", yes)
         count = opened.delete(source)
     terminal.say(f"Deleted {source}: {count:,} passage{'s' * (count != 1)}.")
-
-
-def _delete_folder(folder: Path) -> None:
-    """The database goes last: until then the folder is a corpus, which can be deleted."""
-    from ...tools.lock import write_lock
-
-    with write_lock(folder):
-        shutil.rmtree(folder / "versions", ignore_errors=True)
-        for file in sorted(folder.glob("corpus.sqlite3*"), key=lambda file: -len(file.name)):
-            file.unlink()
-    shutil.rmtree(folder)
 
 
 def _agreed(question: str, yes: bool) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...tools.errors import UsageError
 from .. import terminal
+from ..corpora import foreign, is_corpus
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -40,27 +39,6 @@ RiskOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 CorpusArgument = Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus by name, or its folder.", show_default=False)]
-
-_FILES = re.compile(r"corpus\.sqlite3(-\w+)?|versions|write\.lock|writer\.json")
-"""What a corpus's folder holds."""
-
-
-def is_corpus(folder: Path) -> bool:
-    return (folder / "corpus.sqlite3").is_file()
-
-
-def foreign(folder: Path) -> list[str]:
-    """What lies in a folder and does not belong to a corpus."""
-    return sorted(path.name for path in folder.iterdir() if not _FILES.fullmatch(path.name)) if folder.is_dir() else []
-
-
-def corpora() -> list[Path]:
-    """The folders of all corpora that have a name, sorted."""
-    from ..settings import corpora_folder
-
-    folder = corpora_folder()
-    return sorted(path for path in folder.iterdir() if is_corpus(path)) if folder.is_dir() else []
-
 
 def open_corpus(settings: Settings, *, create: bool = False) -> Corpus:
     """As the settings say. Raises UsageError where there is no corpus, or where one would be made among other files."""

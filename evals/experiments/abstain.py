@@ -140,7 +140,7 @@ def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], 
         rows.append(Row(f"at most {wish:.0%} wrong", (least, float(answered.mean()), share, "yes" if kept else "no", most, oracle)))
     columns = ("confidence", "answered", "of these wrong", "kept", "best threshold answers", "oracle answers")
     note = (
-        "Thresholds by conformal risk control on the reference of the weights. Kept: the binomial test at 95% does not refute the wish. Best threshold: "
+        "Thresholds by conformal risk control on the reference of the weights. Kept: the binomial test at 95% does not refute it. Best threshold: "
         "in hindsight, on these questions. Oracle: knows which answers are right."
     )
     result.tables.insert(2, Table("Wrong answers on request", columns, tuple(rows), note=note))

@@ -1,0 +1,143 @@
+"""/v1/rerank: passages that the caller brings, in Cohere's and Jina's form.
+
+The model `selector` chooses: results may be fewer than `top_n`, or none, and stand in the order in which a reader should see them. The model
+`pointwise` scores every passage by itself and leaves none out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...rerankers.pointwise import rank_pointwise
+from ...rerankers.selector.selector import MOST_READ
+from ...tools.candidate import Candidate
+from ...tools.given import given_candidates
+from ...tools.pair import PairModel
+from ...tools.pair_text import readings_of
+from ...tools.passage import Passage
+from ..agent import MOST_QUESTION_CHARACTERS
+from .body import Body
+from .errors import ApiError
+from .running import finish
+from .serving import Serving
+
+Scored = list[tuple[int, float]]
+"""(place among the documents, relevance), best first."""
+_AT_A_TIME = 32
+"""Passages between two looks at whether the answer is still wanted."""
+
+
+class Text(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    text: str
+    title: str = Field(default="", description="what the passage is about: names lead from one passage to another")
+
+
+class RerankRequest(Body):
+    model_config = ConfigDict(extra="allow")
+
+    model: Literal["selector", "pointwise"] = "selector"
+    query: str = Field(min_length=1, max_length=MOST_QUESTION_CHARACTERS)
+    documents: list[str | Text] = Field(description="at most 1,000, unless the server was told otherwise")
+    top_n: int | None = Field(default=None, ge=1, description="results at most")
+    return_documents: bool | None = Field(default=None, description="whether each result holds its text")
+    token_budget: int | None = Field(default=None, gt=0, description="selector: tokens of the chosen texts at most")
+
+
+class Result(BaseModel):
+    index: int = Field(description="place in `documents`")
+    relevance_score: float = Field(ge=0, le=1, description="P(it is evidence); with the selector, given the question and all documents")
+    document: Text | None = None
+
+
+class BilledUnits(BaseModel):
+    search_units: int = 1
+
+
+class Version(BaseModel):
+    version: str
+
+
+class Meta(BaseModel):
+    api_version: Version
+    billed_units: BilledUnits = BilledUnits()
+
+
+class RerankUsage(BaseModel):
+    total_tokens: int = Field(description="of the documents, by the embedded encoder's tokenizer")
+
+
+class Rerank(BaseModel):
+    id: str
+    object: Literal["list"] = "list"
+    model: str
+    results: list[Result]
+    stop_reason: str = Field(default="", description="selector: why it chose no more")
+    meta: Meta
+    usage: RerankUsage
+
+
+def routes(serving: Serving) -> APIRouter:
+    router = APIRouter(tags=["rerank"])
+
+    async def rerank(asked: RerankRequest, request: Request, version: str) -> Rerank:
+        most = serving.limits.passages
+        if len(asked.documents) > most:
+            message = f"There are {len(asked.documents):,} documents; at most {most:,} are taken."
+            raise ApiError(400, message, param="documents", code="too_many_documents")
+        texts = [Text(text=document) if isinstance(document, str) else document for document in asked.documents]
+        scored, why, tokens = await finish(request, _scored(serving, asked, texts), serving.limits.seconds)
+        results = [Result(index=place, relevance_score=score, document=texts[place] if asked.return_documents else None) for place, score in scored]
+        return Rerank(
+            id=str(uuid.uuid4()),
+            model=asked.model,
+            results=results[: asked.top_n],
+            stop_reason=why,
+            meta=Meta(api_version=Version(version=version)),
+            usage=RerankUsage(total_tokens=tokens),
+        )
+
+    @router.post("/v1/rerank", response_model_exclude_none=True)
+    async def rerank_v1(asked: RerankRequest, request: Request) -> Rerank:
+        """As Cohere's v1 and Jina have it."""
+        return await rerank(asked, request, "1")
+
+    @router.post("/v2/rerank", response_model_exclude_none=True)
+    async def rerank_v2(asked: RerankRequest, request: Request) -> Rerank:
+        """As Cohere's v2 has it."""
+        return await rerank(asked, request, "2")
+
+    return router
+
+
+async def _scored(serving: Serving, asked: RerankRequest, texts: Sequence[Text]) -> tuple[Scored, str, int]:
+    """The results, why they are no more, and the tokens that were read."""
+    if not texts:
+        return [], "no candidates", 0
+    selector = await asyncio.to_thread(lambda: serving.selector)
+    tokens = sum(await asyncio.to_thread(serving.encoder.count_tokens, [text.text for text in texts]))
+    if asked.model == "pointwise":
+        candidates = [Candidate(str(place), (), Passage(str(place), str(place), text.text, text.title)) for place, text in enumerate(texts)]
+        await _read(selector.pair, asked.query, candidates)
+        ranking = await asyncio.to_thread(rank_pointwise, selector.pair, asked.query, candidates)
+        return [(int(each.passage_id), score) for each, score in zip(ranking.candidates, ranking.scores, strict=True)], "", tokens
+    candidates = await asyncio.to_thread(given_candidates, serving.encoder, asked.query, [(text.title, text.text) for text in texts])
+    await _read(selector.pair, asked.query, candidates[:MOST_READ])
+    budget = asked.token_budget or serving.settings.budget.evidence_tokens
+    selection = await asyncio.to_thread(selector.select, asked.query, candidates, token_budget=budget)
+    places = {each.passage_id: int(each.passage.source) for each in candidates if each.passage is not None}
+    return [(places[id], score) for id, score in zip(selection.ids, selection.relevance, strict=True)], selection.stop_reason, tokens
+
+
+async def _read(pair: PairModel, query: str, candidates: Sequence[Candidate]) -> None:
+    """Reads the passages a few at a time, so that a cancelled request stops soon; the pair model remembers what it has read."""
+    readings = readings_of(candidates)
+    for start in range(0, len(readings), _AT_A_TIME):
+        await asyncio.to_thread(pair.read, query, readings[start : start + _AT_A_TIME])

@@ -1,0 +1,93 @@
+"""Running: work that ends when it is done, when its client has gone, or when its time is up. In the latter two cases it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from .errors import ApiError
+
+T = TypeVar("T")
+_STILL_HERE = 15.0
+"""Seconds of silence after which a stream says that it lives: proxies close silent connections."""
+
+
+async def finish(request: Request, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """The work's result. Raises TimeoutError, and ApiError 499 (which nobody reads) where the client left."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait((task, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if gone.done():
+            raise ApiError(499, "The client closed the connection.")
+        raise TimeoutError
+    finally:
+        await _cancel(task, gone)
+
+
+async def each(request: Request, events: AsyncIterator[T], seconds: float) -> AsyncGenerator[T | None]:
+    """The events as they come; None after a long silence. Ends early where the client left; raises TimeoutError."""
+    ends = time.monotonic() + seconds
+    gone = asyncio.ensure_future(_gone(request))
+    step: asyncio.Future[T] | None = None
+    try:
+        while True:
+            step = step or asyncio.ensure_future(anext(events))
+            left = ends - time.monotonic()
+            await asyncio.wait((step, gone), timeout=min(_STILL_HERE, max(0.0, left)), return_when=asyncio.FIRST_COMPLETED)
+            if step.done():
+                try:
+                    event = step.result()
+                except StopAsyncIteration:
+                    return
+                step = None
+                yield event
+            elif gone.done():
+                return
+            elif left <= _STILL_HERE:
+                raise TimeoutError
+            else:
+                yield None
+    finally:
+        await _cancel(gone, *([step] if step else []))
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()
+
+
+def sse(data: BaseModel | str, event: str = "") -> str:
+    """One server-sent event."""
+    text = data if isinstance(data, str) else data.model_dump_json()
+    return f"event: {event}\ndata: {text}\n\n" if event else f"data: {text}\n\n"
+
+
+STILL_HERE = ": still here\n\n"
+"""A comment: clients skip it."""
+
+
+def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
+    """How the OpenAPI document tells that a route may answer with such events."""
+    event = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}, "description": events}
+    return {200: {"content": {"text/event-stream": {"schema": event}}}}
+
+
+def streamed(chunks: AsyncIterator[str]) -> StreamingResponse:
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy holds events back
+    return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,146 @@
+"""/v1/answer, /threads and /feedback: what the chat page works with."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from passel.graphs.answer import Answer
+
+BUILT = "Who built the Tarn Light?"
+
+
+def events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """(name, data) of each server-sent event."""
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
+    return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
+
+
+def test_the_answer_is_the_published_form(served: Any) -> None:
+    with served.client() as http:
+        answer = http.post("/v1/answer", json={"question": BUILT, "id": "mine"}).json()
+    read = Answer.model_validate(answer)
+    assert (read.id, read.outcome) == ("mine", "answered")
+    assert read == served.serving.agent().ask(BUILT, id="mine").model_copy(
+        update={"trace_id": read.trace_id, "latency_ms": read.latency_ms, "usage": read.usage}
+    )
+
+
+def test_events_as_they_happen(served: Any) -> None:
+    with served.client() as http, http.stream("POST", "/v1/answer", json={"question": BUILT, "stream": True}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        told = events("".join(answer.iter_text()))
+    names = [name for name, _ in told]
+    assert names[0] == "planned"
+    assert names[-1] == "answered"
+    assert {"searched", "selected", "judged", "sentence"} <= set(names)
+    assert all(data["type"] == name for name, data in told)
+    chosen = next(data for name, data in told if name == "selected")
+    assert chosen["selected"][0]["relevance"] > 0.5
+    last = told[-1][1]["answer"]
+    assert {passage["passage_id"] for passage in last["candidates"]} > {passage["passage_id"] for passage in last["selected"]}
+    assert " ".join(data["text"] for name, data in told if name == "sentence") == last["answer"]
+
+
+def test_a_citation_opens_its_passage_and_its_document(served: Any) -> None:
+    with served.client() as http:
+        cited = http.post("/v1/answer", json={"question": BUILT}).json()["citations"][0]
+        start, end = cited["span"]
+        text = http.get("/corpora/tarn/document", params={"source": cited["source"]})
+        assert text.headers["content-type"] == "text/plain; charset=utf-8"
+        assert text.headers["x-content-type-options"] == "nosniff"
+        assert text.text[start:end] == cited["quote"]
+        passage = http.get(f"/corpora/tarn/passages/{cited['passage_id']}").json()
+        assert passage["text"][start - passage["span"][0] : end - passage["span"][0]] == cited["quote"]
+        assert http.get("/corpora/tarn/passages/none").status_code == 404
+        assert http.get("/corpora/tarn/document", params={"source": "../../etc/passwd"}).status_code == 404
+
+
+def test_evidence_without_an_answer(served: Any) -> None:
+    with served.client() as http:
+        answer = http.post("/v1/answer", json={"question": BUILT, "evidence_only": True}).json()
+        assert (answer["outcome"], answer["answer"]) == ("partial", "")
+        assert answer["selected"][0]["title"] == "Tarn Light"
+        assert http.post("/v1/answer", json={"question": BUILT, "evidence_only": True, "thread": "t", "stream": True}).status_code == 400
+
+
+def test_threads(served: Any) -> None:
+    with served.client() as http:
+        assert http.get("/threads/ann").status_code == 404
+        http.post("/v1/answer", json={"question": BUILT, "thread": "ann"})
+        second = http.post("/v1/answer", json={"question": "When was she born?", "thread": "ann"}).json()
+        assert "1811" in second["answer"]
+        thread = http.get("/threads/ann").json()
+        assert thread["turns"][0]["question"] == BUILT
+        assert len(thread["turns"]) == 2
+        own = http.post("/v1/answer", json={"question": "When was she born?", "thread": "ann", "history": []}).json()
+        assert own["queries"][0]["query"] == "When was she born?", "the caller's own history, an empty one too, is all there is"
+        assert http.delete("/threads/ann").json() == {"id": "ann", "deleted": True}
+        assert http.delete("/threads/ann").json() == {"id": "ann", "deleted": False}
+        assert http.get("/threads/ann").status_code == 404
+
+
+def test_answers_of_many_threads_do_not_mix(served: Any) -> None:
+    """Each thread speaks of one thing; its follow-up is answered about that."""
+    about = {"Who built the Tarn Light?": "1840", "What is Brackwater?": "Brackwater"}
+    wrong: list[str] = []
+
+    def talk(n: int) -> None:
+        question, word = list(about.items())[n % 2]
+        with httpx.Client(base_url=served.url, timeout=120) as http:
+            for _ in range(2):
+                answer = http.post("/v1/answer", json={"question": question, "thread": f"many-{n}"})
+                if answer.status_code == 429:
+                    continue
+                if answer.json()["question"] != question or word not in json.dumps(answer.json()["citations"]):
+                    wrong.append(answer.text)
+            turns = http.get(f"/threads/many-{n}").json().get("turns", [])
+            wrong.extend(turn["question"] for turn in turns if turn["question"] != question)
+
+    threads = [threading.Thread(target=talk, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"question": ""},
+        {"question": None},
+        {"question": "x" * 8_001},
+        {"history": [["a"]]},
+        {"money": 1},
+        {"thread": ""},
+        {"filters": []},
+        {"stream": "perhaps"},
+    ],
+)
+def test_a_bad_body_is_a_400(served: Any, change: dict[str, Any]) -> None:
+    with served.client() as http:
+        answer = http.post("/v1/answer", json={"question": BUILT, **change})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_corpus_that_is_not_there(served: Any) -> None:
+    with served.client() as http:
+        for name in ("other", "../tarn", "/etc", "", "."):
+            answer = http.post("/v1/answer", json={"question": BUILT, "corpus": name})
+            assert answer.status_code == (200 if name == "" else 404), name
+        assert http.get("/threads/ann", params={"corpus": "other"}).status_code == 404
+
+
+def test_feedback_is_kept(served: Any) -> None:
+    with served.client() as http:
+        trace_id = http.post("/v1/answer", json={"question": BUILT}).json()["trace_id"]
+        assert http.post("/feedback", json={"trace_id": trace_id, "rating": "up", "comment": "é\nlines"}).status_code == 201
+        assert http.post("/feedback", json={"trace_id": trace_id, "rating": "sideways"}).status_code == 400
+    line = json.loads((served.home / "feedback.jsonl").read_text().splitlines()[-1])
+    assert (line["trace_id"], line["rating"], line["comment"]) == (trace_id, "up", "é\nlines")
