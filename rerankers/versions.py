@@ -14,10 +14,10 @@ from dataclasses import replace
 from ..tools.candidate import Candidate
 from ..tools.pair import PairModel
 from ..tools.passage import Passage
+from ..tools.read_passages import read_passages
 from ..tools.reader import ReadPassage
 from ..tools.versions import Versions, same_subject, versions
 from .selection import Selection
-from .selector.examples import read_passages
 
 _SURE = 0.0
 """Log-odds of an answer."""
