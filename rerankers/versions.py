@@ -2,8 +2,9 @@
 
 A selector takes one of two passages that say nearly the same, and whichever it takes: a copy with another name or number in it is left out unseen, or
 pushes the original out. So what it chose is gone through once more. A version that differs in a value is put beside the chosen one, that the
-generator may show both. Of two chosen versions without such a difference the shorter goes; and one chosen alone gives its place to one that the
-reader takes for better evidence, unless it holds an answer of its own surely: a longer copy may have been made to take its place.
+generator may show both. Of two chosen versions without such a difference the poorer in words goes, unless it reads better; and one chosen alone
+gives its place to a richer one that reads better, unless it holds an answer of its own surely: a copy with more in it may have been made to take its
+place.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def with_versions(
     chosen = list(selection.ids)
     for id in selection.ids:
         copies = {other: differing for other, differing in alike[id].items() if not differing.values}
-        better = [other for other in copies if other not in chosen and _better(read[other], read[id])]
-        if any(other in chosen and not differing.longer for other, differing in copies.items()):
+        better = [other for other, differing in copies.items() if other not in chosen and differing.poorer and _better(read[other], read[id])]
+        if any(other in chosen and not differing.richer and not _best(read[id], read[other]) for other, differing in copies.items()):
             chosen.remove(id)
         elif better:
             chosen[chosen.index(id)] = max(better, key=lambda other: read[other].bare.relevance)
@@ -78,6 +79,11 @@ def _versions_of(passage: Passage, others: Iterable[Passage]) -> dict[str, Versi
 def _better(other: ReadPassage, one: ReadPassage) -> bool:
     """Whether the other is better evidence than one that holds no sure answer."""
     return _surest(one) <= _SURE and (other.bare.relevance > one.bare.relevance or _surest(other) > _surest(one))
+
+
+def _best(one: ReadPassage, other: ReadPassage) -> bool:
+    """Whether the one is better evidence by both, its relevance and its likeliest answer."""
+    return one.bare.relevance > other.bare.relevance and _surest(one) > _surest(other)
 
 
 def _surest(passage: ReadPassage) -> float:

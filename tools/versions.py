@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 from .answers import normalised
+from .words import content_words
 
 ALIKE = 0.8
 """Least share of the shorter text's words that the longer one holds, in order."""
@@ -30,14 +31,13 @@ class Versions:
 
     values: tuple[tuple[Span, Span], ...]
     """Stretches of the one and of the other that stand for each other, each with a name or a number."""
+    richer: bool
+    """Whether the one has more content words that the other lacks than the other way round;"""
+    poorer: bool
+    """or fewer."""
     _one: tuple[Span, ...]
     _other: tuple[Span, ...]
     _blocks: tuple[tuple[str, int, int, int, int], ...]
-
-    @property
-    def longer(self) -> bool:
-        """Whether the one has more words than the other."""
-        return len(self._one) > len(self._other)
 
     def counterpart(self, start: int, end: int) -> Span | None:
         """What stands in the other text for `one[start:end]`; None where nothing does."""
@@ -71,7 +71,9 @@ def versions(one: str, other: str) -> Versions | None:
             spans = (words[i][0], words[h - 1][1]), (others[j][0], others[k - 1][1])
             if is_value(one[slice(*spans[0])]) and is_value(other[slice(*spans[1])]):
                 values.append(spans)
-    return Versions(tuple(values), words, others, blocks)
+    mine, theirs = set(content_words(one)), set(content_words(other))
+    more, fewer = len(mine - theirs), len(theirs - mine)
+    return Versions(tuple(values), more > fewer, more < fewer, words, others, blocks)
 
 
 @lru_cache(maxsize=1024)

@@ -167,6 +167,8 @@ def selection(
     with _prepared("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as prepared:
         setup = conversations.condensed(prepared) if condensed else prepared
         selector = settings.selector(setup.encoder)
+        if condensed:
+            selector.pair.remembers = _ALL_PAIRS  # what the conversation does not change is read once
         with _kept(setup, outputs) as kept:
             rivals = _rivals(against or (), selector, settings, setup)
             lines = _predict(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
@@ -230,6 +232,8 @@ def qa(
         setup = plans.decomposed(prepared) if decomposed else prepared
         selector = asking.settings.selector(setup.encoder)
         means = asking.means(selector.pair)
+        if decomposed:
+            selector.pair.remembers = _ALL_PAIRS  # the whole question is asked of much the same passages again
         with _kept(setup, outputs) as kept:
             rivals = _rivals(against or (), selector, asking.settings, setup)
             learned = {name: rival for name, rival in rivals.items() if isinstance(rival, LearnedSelector)}

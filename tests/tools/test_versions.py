@@ -28,8 +28,11 @@ def test_other_words_and_left_out_sentences_are_none() -> None:
     assert values(HALL, HALL.replace("designed", "planned").replace("opened", "finished").upper()) == []
     found = versions(HALL, HALL.partition(" Otto")[0])
     assert found is not None
-    assert found.longer
     assert found.values == ()
+    assert (found.richer, found.poorer) == (True, False)
+    same = versions(HALL, HALL.replace("and opened", "as well as opened in the course of time"))
+    assert same is not None
+    assert not same.richer
 
 
 def test_the_counterpart_of_a_longer_stretch() -> None:
