@@ -51,7 +51,7 @@ class Calibrator:
         return cls(float(kept["bias"]), {str(name): Weight(*map(float, three)) for name, three in kept["weights"].items()})
 
     @classmethod
-    def fit(cls, rows: Sequence[Signals], truth: Sequence[bool], counts: Sequence[float] | None = None, *, strength: float = 0.1) -> Calibrator:
+    def fit(cls, rows: Sequence[Signals], truth: Sequence[bool], counts: Sequence[float] | None = None, *, strength: float = 0.3) -> Calibrator:
         """counts: how much each row counts. strength: inverse of the L2 penalty, by 5-fold cross-validation on `val`.
 
         Raises ValueError where all of `truth` is alike.
@@ -73,7 +73,7 @@ class Calibrator:
 
 
 def out_of_fold(
-    rows: Sequence[Signals], truth: Sequence[bool], folds: Sequence[int], counts: Sequence[float] | None = None, *, strength: float = 0.1
+    rows: Sequence[Signals], truth: Sequence[bool], folds: Sequence[int], counts: Sequence[float] | None = None, *, strength: float = 0.3
 ) -> list[float]:
     """For each row what a calibrator says that was fitted on the other folds: what may be promised of new questions.
 

@@ -14,6 +14,7 @@ from ...graphs.answer import Answer
 from ...graphs.events import Event
 from .asking import Asking, checked_question
 from .errors import ApiError, from_exception
+from .feedback import keeping, kept
 from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 
@@ -56,8 +57,8 @@ def routes(serving: Serving) -> APIRouter:
         own = {"history": asked.history, "id": asked.id, "evidence_only": asked.evidence_only}
         options: dict[str, Any] = {**asked.options(agent.budget), **own}
         if asked.stream:
-            return streamed(_told(each(request, agent.astream(question, **options), serving.limits.seconds)))
-        return await finish(request, agent.aask(question, **options), serving.limits.seconds)
+            return streamed(_told(each(request, keeping(agent, agent.astream(question, **options)), serving.limits.seconds)))
+        return await finish(request, kept(agent, agent.aask(question, **options)), serving.limits.seconds)
 
     return router
 

@@ -21,6 +21,7 @@ from ...graphs.answer import Answer
 from ...graphs.events import Answered, Event, Sentence
 from .asking import Asking
 from .errors import ApiError, from_exception
+from .feedback import keeping, kept
 from .messages import Message, read
 from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
@@ -117,8 +118,8 @@ def routes(serving: Serving) -> APIRouter:
         options: dict[str, Any] = {**asked.options(agent.budget), "history": turns or None}
         made = _Made(asked, f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), document_url(request, corpus))
         if asked.stream:
-            return streamed(_chunks(made, each(request, agent.astream(question, **options), serving.limits.seconds)))
-        return _completion(made, await finish(request, agent.aask(question, **options), serving.limits.seconds))
+            return streamed(_chunks(made, each(request, keeping(agent, agent.astream(question, **options)), serving.limits.seconds)))
+        return _completion(made, await finish(request, kept(agent, agent.aask(question, **options)), serving.limits.seconds))
 
     @router.get("/models")
     async def models() -> Models:

@@ -1,33 +1,31 @@
-"""/feedback: what people think of an answer, kept as lines of `$PASSEL_HOME/feedback.jsonl`."""
+"""/feedback: what people think of an answer, kept with the answer itself, as `Agent.feedback` keeps it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import time
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...graphs.answer import Answer
+from ...graphs.events import Answered, Event
+from ...tools.errors import UsageError
 from ...tools.home import passel_home
+from ..agent import Agent
+from ..feedback import FEEDBACK, FeedbackFile
 from .body import Body
+from .errors import ApiError
 
 
 class Feedback(Body):
-    """The answer's own `trace_id`, and of the rest what is to be kept with it."""
-
     model_config = ConfigDict(extra="forbid")
 
-    trace_id: str = Field(min_length=1, max_length=64)
+    trace_id: str = Field(min_length=1, max_length=64, description="the answer's own")
     rating: Literal["up", "down"]
     comment: str = Field(default="", max_length=4_000)
-    corpus: str = Field(default="", max_length=200)
-    thread: str = Field(default="", max_length=200)
-    question: str = Field(default="", max_length=8_000)
-    answer: str = Field(default="", max_length=20_000)
-    selected: list[str] = Field(default=[], max_length=100, description="ids of the passages that were selected")
 
 
 class Kept(BaseModel):
@@ -39,19 +37,28 @@ def routes() -> APIRouter:
 
     @router.post("/feedback", status_code=201)
     async def feedback(given: Feedback) -> Kept:
-        """A second opinion on the same answer is another line; the last one counts."""
-        await asyncio.to_thread(_keep, {"time": round(time.time(), 3), **given.model_dump()})
+        """Of one of the last 1,000 answers, or of one that was judged before: the last word counts."""
+        file = FeedbackFile(passel_home() / FEEDBACK)
+        try:
+            await asyncio.to_thread(file.judge, given.trace_id, good=given.rating == "up", note=given.comment)
+        except UsageError:
+            raise ApiError(404, f"No answer with the trace id {given.trace_id!r} is kept.", param="trace_id", code="not_found") from None
         return Kept()
 
     return router
 
 
-def _keep(line: dict[str, Any]) -> None:
-    """One write in append mode: lines of several processes do not mix."""
-    home = passel_home()
-    home.mkdir(parents=True, exist_ok=True)
-    file = os.open(home / "feedback.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(file, f"{json.dumps(line)}\n".encode())
-    finally:
-        os.close(file)
+async def keeping(agent: Agent, events: AsyncIterator[Event]) -> AsyncGenerator[Event]:
+    """The events; the answer is known by its trace id before it is told."""
+    async with aclosing(cast("AsyncGenerator[Event]", events)) as open_events:
+        async for event in open_events:
+            if isinstance(event, Answered):
+                await asyncio.to_thread(agent.keep, event.answer)
+            yield event
+
+
+async def kept(agent: Agent, answer: Awaitable[Answer]) -> Answer:
+    """The answer, known by its trace id."""
+    made = await answer
+    await asyncio.to_thread(agent.keep, made)
+    return made

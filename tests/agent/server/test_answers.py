@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from passel.agent.feedback import FEEDBACK, FeedbackFile
 from passel.graphs.answer import Answer
 
 BUILT = "Who built the Tarn Light?"
@@ -142,5 +143,11 @@ def test_feedback_is_kept(served: Any) -> None:
         trace_id = http.post("/v1/answer", json={"question": BUILT}).json()["trace_id"]
         assert http.post("/feedback", json={"trace_id": trace_id, "rating": "up", "comment": "é\nlines"}).status_code == 201
         assert http.post("/feedback", json={"trace_id": trace_id, "rating": "sideways"}).status_code == 400
-    line = json.loads((served.home / "feedback.jsonl").read_text().splitlines()[-1])
-    assert (line["trace_id"], line["rating"], line["comment"]) == (trace_id, "up", "é\nlines")
+        assert http.post("/feedback", json={"trace_id": "unknown", "rating": "up"}).status_code == 404
+        chat = http.post("/v1/chat/completions", json={"model": "passel", "messages": [{"role": "user", "content": BUILT}]}).json()
+        assert http.post("/feedback", json={"trace_id": chat["passel"]["trace_id"], "rating": "down"}).status_code == 201
+    judged = FeedbackFile(served.home / FEEDBACK).all()
+    assert [(one.answer.trace_id, one.good, one.note) for one in judged[-2:]] == [
+        (trace_id, True, "é\nlines"),
+        (chat["passel"]["trace_id"], False, ""),
+    ]
