@@ -61,7 +61,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     selection, calibration = state["selection"], context.calibration
     candidates = with_passages(state["candidates"], corpus, filters)
     read = read_selected(context.reader, state["standalone"], candidates, selection)
-    told = signals(read, selection, state["sub_questions"])
+    told = signals(read, selection)
     lacking = missing(read)
     known = Verdict(
         kind="abstain",

@@ -1,82 +1,67 @@
 """Signals: what a run knows about its own evidence and answer, as a few numbers by name. The calibrators make probabilities of them.
 
-From the selection (how likely nothing helps, how sure of each passage, what was left out), the question's names and words in the evidence, the plan's
-coverage, and the reader (how much surer than "no answer", how far ahead of another answer, whether what is said is of the kind that is asked for).
+From the selection (how likely nothing helps, the best of all candidates, the least of the chosen, what was left out), the question's names in the
+evidence, and the reader (how much surer than "no answer", how far ahead of another answer, and where it stands). More of them, such as the length of
+the question and whether what is said is of the kind that is asked for, told less on `val` than they cost.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from math import log
+from statistics import pstdev
 from typing import Any
 
 from ..tools.answers import normalised
 from ..tools.comparison import comparison
 from ..tools.proper_names import proper_names
-from ..tools.reader import Found, ways
+from ..tools.reader import RELEVANCE, Found, ways
 from ..tools.words import content_words, covered
 from .evidence import Read
-from .state import SubQuestionState
 
 _FURTHEST = 10.0
 """Log-odds beyond which nothing is surer."""
-_WHEN = re.compile(r"\b(?:when|what (?:year|date|day|month|century|decade)|which year|how (?:many|much|old|long|far|tall|high))\b", re.IGNORECASE)
-_WHO = re.compile(r"\b(?:who|whose|whom|where|(?:what|which) (?:person|city|country|town|state|company|place|nationality))\b", re.IGNORECASE)
+_MOST_EXPECTED = 5.0
 
 
-def signals(read: Read, selection: Mapping[str, Any] | None, subs: Sequence[SubQuestionState] = ()) -> dict[str, float]:
+def signals(read: Read, selection: Mapping[str, Any] | None) -> dict[str, float]:
     """`selection` as in the state. Each signal is finite; those of an answer are there only where the passages hold a word."""
     chosen = selection or {"ids": (), "relevance": (), "ranked": (), "scores": (), "nothing": 1.0}
-    relevance = list(chosen["relevance"])
-    told = {"nothing": _log_odds(chosen["nothing"])}
-    picked = set(chosen["ids"])
+    relevance, picked = list(chosen["relevance"]), set(chosen["ids"])
     left = [score for id, score in zip(chosen["ranked"], chosen["scores"], strict=False) if id not in picked]
-    waiting = [sub for sub in subs if any(sub["id"] in other["depends_on"] for other in subs)]
-    told |= {
-        "selected": float(len(relevance)),
-        "none selected": float(not relevance),
-        "highest": _log_odds(max(relevance, default=0.0)),
-        "lowest": _log_odds(min(relevance, default=0.0)),
-        "second": _log_odds(sorted(relevance)[-2] if len(relevance) > 1 else 0.0),
-        "expected": sum(relevance),
-        "left out": _log_odds(max(left, default=0.0)),
-        "unanswered parts": float(sum(not sub["answer"] for sub in waiting)),
-        "compares": float(comparison(read.question) is not None),
-    }
+    first, second, third = [*sorted([*relevance, *left], reverse=True), 0.0, 0.0, 0.0][:3]
     there = list({word for passage in read.passages for word in content_words(f"{passage.title}. {passage.text}")})
     names = [word for name in proper_names(read.question) for word in content_words(name)]
-    told |= {
+    told = {
+        "nothing": _log_odds(chosen["nothing"]),
+        "none selected": float(not relevance),
+        "highest": _log_odds(first),
+        "second": _log_odds(second),
+        "third": _log_odds(third),
+        "lowest": _log_odds(min(relevance, default=first)),
+        "left out": _log_odds(max(left, default=0.0)),
+        "expected": min(_MOST_EXPECTED, sum(relevance) + sum(left)),
+        "spread": pstdev(chosen["scores"]) if chosen["scores"] else 0.0,
+        "compares": float(comparison(read.question) is not None),
         "names": covered(names, there) if names else 1.0,
-        "names asked": float(min(4, len(proper_names(read.question)))),
-        "words": covered(content_words(read.question), there),
-        "question words": float(min(40, len(read.question.split()))),
     }
-    found = read.found
-    if found is not None:
-        told |= _of_answer(read, found, relevance)
-    return told
+    return told | (_of_answer(read, read.found, relevance) if read.found is not None else {})
 
 
 def _of_answer(read: Read, found: Found, relevance: Sequence[float]) -> dict[str, float]:
     said = normalised(found.text)
     others = [
-        span.score + 0.5 * min(0.0, way.relevance)
+        span.score + RELEVANCE * min(0.0, way.relevance)
         for place in range(len(read.passages))
         for way in ways(read.passages, place, range(len(read.passages)))
         for span in way.spans
         if (text := normalised(read.passages[place].text[span.start : span.end])) and text not in said and said not in text
     ]
-    asked = normalised(read.question)
     return {
         "answer": _within(found.score),
         "ahead": _within(found.score - max(others, default=-_FURTHEST)),
         "answer's passage": _log_odds(min((relevance[place] for place in found.places), default=0.0)),
         "named": float(any(read.passages[place].named.relevance > read.passages[place].bare.relevance for place in found.places)),
-        "in question": float(bool(said) and said in asked),
-        "answer words": float(min(12, len(said.split()))),
-        "odd number": float(bool(_WHEN.search(read.question)) and not any(map(str.isdigit, found.text))),
-        "odd name": float(bool(_WHO.search(read.question)) and not any(map(str.isupper, found.text))),
     }
 
 

@@ -46,7 +46,7 @@ HALF = read(("Arn", "Arn is a port with a fish market.", "Arn", -3.0))
 
 def test_better_evidence_has_better_signals() -> None:
     good, poor = signals(WHOLE, chosen(0.95, 0.9)), signals(HALF, chosen(0.3, nothing=0.6))
-    for name in ("highest", "second", "expected", "names", "words", "answer"):
+    for name in ("highest", "second", "expected", "names", "answer"):
         assert good[name] > poor[name], name
     assert good["nothing"] < poor["nothing"]
     assert good["names"] == 1.0
@@ -57,13 +57,6 @@ def test_an_empty_selection_has_signals_of_an_answer_too_few() -> None:
     assert told["none selected"] == 1.0
     assert "answer" not in told
     assert signals(read(), None)["nothing"] > 5
-
-
-def test_what_is_said_should_be_of_the_kind_that_is_asked_for() -> None:
-    when = read(("Ilse Marn", MARN, "Sedge", 3.0), question="When was Ilse Marn born?")
-    assert signals(when, chosen(0.9))["odd number"] == 1.0
-    year = read(("Ilse Marn", MARN, "1832", 3.0), question="When was Ilse Marn born?")
-    assert signals(year, chosen(0.9))["odd number"] == 0.0
 
 
 @given(
