@@ -2,7 +2,7 @@
 import { call, corpusPath, read } from "./api.js";
 import { dialog } from "./dialog.js";
 import { button, byId, count, data, el, iconButton, say } from "./dom.js";
-import { show, shows } from "./drawer.js";
+import { put, show, shows } from "./drawer.js";
 import { named } from "./drop.js";
 import { openDocument } from "./passage.js";
 import { upload } from "./upload.js";
@@ -10,8 +10,10 @@ import { upload } from "./upload.js";
 const PAGE = 200;
 const uploads = new Map(); // corpus → the element that tells of its last upload: it goes on when the panel is closed
 
-// changed(): the corpus has more or less in it than before. deleted(): it is gone.
-export async function openDocuments(corpus, { changed, deleted }) {
+export const openDocuments = (corpus, hooks) => fill(corpus, hooks, show);
+
+// changed(): the corpus has more or less in it than before. deleted(): it is gone. place: `show`, or `put` where nobody asked for it.
+async function fill(corpus, { changed, deleted }, place) {
   const head = el("p.lead", null, "…");
   const list = el("ol.documents", { "aria-label": "Documents" });
   const more = el("div.below");
@@ -20,7 +22,7 @@ export async function openDocuments(corpus, { changed, deleted }) {
       el("p.soft", null, "Markdown, text, PDF, Word, HTML, or .jsonl with a document a line")),
     uploads.get(corpus.name) ?? null, list, more,
     corpus.default ? null : el("p.below.end", null, button(`Delete the corpus ${corpus.name}`, () => removeCorpus(corpus, deleted), "button.quiet.danger")));
-  show(`Documents in ${corpus.name}`, view);
+  place(`Documents in ${corpus.name}`, view);
 
   async function page(after) {
     try {
@@ -84,7 +86,7 @@ export async function add(corpus, files, hooks) {
     box.replaceChildren(el("h3", null, "Not all was added"), el("p.fault", { role: "alert" }, words), button("Try again", () => add(corpus, files, hooks)));
   }
   await hooks.changed();
-  if (shows(box)) await openDocuments(corpus, hooks);
+  if (shows(box)) await fill(corpus, hooks, put); // nobody is taken away from a question they are writing
   uploads.delete(corpus.name);
 }
 

@@ -37,16 +37,23 @@ function close(name) {
 export const closeSide = () => close("side");
 export const closePanel = () => close("panel");
 
-// Shows a view in the panel: its title, and its elements in place of what was there.
-export function show(title, ...children) {
+// Puts a view into the panel: its title, and its elements in place of what was there. The focus stays where it is, if that is still there.
+export function put(title, ...children) {
+  const within = byId("panel-body").contains(document.activeElement);
   byId("panel-title").textContent = title;
-  byId("panel-body").replaceChildren(...children);
+  byId("panel-body").replaceChildren(...children.filter(Boolean));
+  if (within) byId("panel-title").focus({ preventScroll: true });
+}
+
+// The same, for somebody who asked for it: the panel opens, and the focus goes there.
+export function show(title, ...children) {
+  put(title, ...children);
   byId("panel-body").scrollTop = 0;
   closeSide();
   open("panel", byId("panel-title"));
 }
 
-// Whether the panel shows what was made by `view`: late answers must not replace something newer.
+// Whether the panel shows `node` still: late answers must not replace something newer.
 export const shows = (node) => node.isConnected && !byId("panel").hidden;
 
 export function offerDrawers() {

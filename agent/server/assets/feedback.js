@@ -30,18 +30,17 @@ export function feedback(record, conversation, kept) {
     const text = el("textarea", { id, rows: 2, maxlength: 4000, placeholder: rating === "up" ? "What was good about it?" : "What was wrong, or missing?" });
     const form = el("form.note", { submit: async (event) => {
       event.preventDefault();
-      if (!text.value.trim()) after.replaceChildren(thanks());
-      else if (await send(text.value.trim())) after.replaceChildren(thanks());
-      up.focus();
+      if (!text.value.trim() || (await send(text.value.trim()))) done();
     } }, el("label", { for: id }, "Thank you. A note, if you like"), text,
-    el("div.note-row", null, button("No note", () => { after.replaceChildren(thanks()); up.focus(); }), el("button.strong", { type: "submit" }, "Send note")));
+    el("div.note-row", null, button("No note", done), el("button.strong", { type: "submit" }, "Send note")));
     after.replaceChildren(form);
     text.focus();
   }
 
-  function thanks() {
+  function done() {
+    after.replaceChildren(el("p.soft", null, "Your feedback is kept."));
+    (record.rating === "up" ? up : down).focus();
     say("Your feedback is kept.");
-    return el("p.soft", null, "Your feedback is kept.");
   }
 
   async function send(comment) {

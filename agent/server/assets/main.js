@@ -15,9 +15,15 @@ import { welcome } from "./welcome.js";
 
 let corpus = null;
 let conversation = null;
+let begun; // resolves when there is a conversation: whoever types faster than the page loads must not lose the question
+const ready = new Promise((resolve) => { begun = resolve; });
 
 const hooks = { changed: refresh, deleted };
-const address = () => location.hash.slice(1).split("/").map(decodeURIComponent);
+
+// [corpus, conversation] in the address; a broken one names neither.
+function address() {
+  try { return location.hash.slice(1).split("/").map(decodeURIComponent); } catch { return []; }
+}
 
 async function refresh() {
   await loadCorpora();
@@ -48,8 +54,8 @@ async function open(name, id) {
   const opened = new Conversation(corpus.name, id, { ask, running, kept: list });
   conversation = opened;
   running(false);
-  const address = id ? `#${encodeURIComponent(corpus.name)}/${id}` : `#${encodeURIComponent(corpus.name)}`;
-  if (location.hash !== address) history.pushState(null, "", address);
+  const here = `#${encodeURIComponent(corpus.name)}${id ? `/${encodeURIComponent(id)}` : ""}`;
+  if (location.hash !== here) history.pushState(null, "", here);
   list();
   const there = id ? await opened.restore().catch(() => false) : false;
   if (conversation !== opened) return;
@@ -114,11 +120,12 @@ function offerQuestion() {
     event.preventDefault();
     if (!conversation?.running) byId("ask").requestSubmit();
   });
-  byId("ask").addEventListener("submit", (event) => {
+  byId("ask").addEventListener("submit", async (event) => {
     event.preventDefault();
     if (conversation?.running) { conversation.stop(); return; }
+    await ready;
     const question = field.value.trim();
-    if (!question || !conversation) return;
+    if (!question || conversation.running) return;
     field.value = "";
     ask(question);
   });
@@ -142,12 +149,17 @@ async function begin() {
   }
   const [name, id] = address();
   await open(name, id);
+  begun();
 }
 
 offerColours();
 offerDrawers();
 offerToForget();
 offerQuestion();
+document.querySelector(".skip").addEventListener("click", (event) => { // the address is taken by the conversation
+  event.preventDefault();
+  byId("question").focus();
+});
 offerFiles((files) => add(corpus, files, hooks));
 offerDrop(() => corpus?.name, (files) => add(corpus, files, hooks));
 byId("new").addEventListener("click", start);

@@ -60,7 +60,7 @@ export class Turn {
     this.details.open = false;
     this.details.hidden = !record.steps.length;
     this.state.textContent = `How this was found${summary(record) ? `: ${summary(record)}` : ""}`;
-    const text = record.answer || (record.error ? "" : "There is no answer.");
+    const text = record.answer || (record.error ? "" : record.outcome === "interrupted" ? "The page was left before the answer came." : "There is no answer.");
     const label = LABEL[record.outcome];
     this.text.replaceChildren(...[label ? el("p.label", null, label) : null, text ? this.#paragraphs(text, open) : null].flat().filter(Boolean));
     const rated = record.trace_id ? feedback(record, this.conversation, this.kept) : null;
