@@ -51,7 +51,7 @@ async function open(name, id) {
   corpus = corpusNamed(name) ?? firstCorpus();
   listCorpora(corpus.name);
   describe();
-  const opened = new Conversation(corpus.name, id, { ask, running, kept: list });
+  const opened = new Conversation(corpus.name, id, { ask, running: (yes) => { if (conversation === opened) running(yes); }, kept: list });
   conversation = opened;
   running(false);
   const here = `#${encodeURIComponent(corpus.name)}${id ? `/${encodeURIComponent(id)}` : ""}`;
@@ -115,6 +115,9 @@ function start() {
 
 function offerQuestion() {
   const field = byId("question");
+  if (!CSS.supports("field-sizing", "content")) { // a browser that does not let the field grow by itself
+    field.addEventListener("input", () => { field.style.height = "auto"; field.style.height = `${field.scrollHeight}px`; });
+  }
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -127,6 +130,7 @@ function offerQuestion() {
     const question = field.value.trim();
     if (!question || conversation.running) return;
     field.value = "";
+    field.style.height = "";
     ask(question);
   });
   document.addEventListener("keydown", (event) => {

@@ -35,6 +35,7 @@ const SHOWN = {
   resolved: ({ sub_question: part }) => [el("p", null, `Part ${part.id}: `, data(part.question), part.answer ? [" → ", data(part.answer, "b")] : why("not found"))],
   judged: ({ verdict }) => [
     el("p", null, { answer: "Enough to answer", look: "Looks again", abstain: "Not enough to answer" }[verdict.kind] ?? verdict.kind, why(verdict.why)),
+    verdict.found && verdict.kind !== "answer" ? el("p.why", null, "Found, however unlikely: ", data(verdict.found)) : null,
     verdict.missing?.length ? el("p.why", null, "Missing: ", data(verdict.missing.join("; "))) : null,
   ],
   waiting: () => [el("p", null, "Waits for a person to decide")],

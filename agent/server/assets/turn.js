@@ -15,7 +15,7 @@ const AGAIN = ["failed", "stopped", "interrupted", "out_of_budget"];
 export class Turn {
   // record: {question, steps, …the answer's fields where there is one}. again(): asks the same once more. kept(): the record has changed.
   constructor(record, conversation, { again, kept }) {
-    Object.assign(this, { record, conversation, again, kept, citations: [] });
+    Object.assign(this, { record, conversation, again, kept });
     this.steps = el("ol.step-list");
     this.state = el("span.state", null, "Planning…");
     this.details = el("details.steps", { open: true }, el("summary", null, el("span.pulse", { "aria-hidden": "true" }), this.state), this.steps);
@@ -43,10 +43,9 @@ export class Turn {
     say(text);
   }
 
+  // One more sentence; its citations are those of all sentences so far, numbered as in the end.
   sentence({ text, citations }) {
-    this.citations.push(...citations.filter((one) => !this.citations.some((known) => known.passage_id === one.passage_id && String(known.span) === String(one.span))));
-    const numbered = citations.length ? this.citations : [];
-    this.text.append(el("span.sentence", null, ...marked(text, numbered, this.#open(numbered)), " "));
+    this.text.append(el("span.sentence", null, ...marked(text, citations, this.#open(citations)), " "));
   }
 
   #open = (citations) => (n) => openCitation(citations, n, this.conversation.corpus);
