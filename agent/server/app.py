@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from ... import __version__
-from . import answers, chat_completions, corpora, feedback, rerank, threads
+from . import answers, chat_completions, corpora, feedback, page, rerank, threads
 from .errors import ErrorForm, handle_errors
 from .gate import Gate
 from .keys import Keys
@@ -62,6 +62,7 @@ def create_app(serving: Serving, *, key: str | None, hosts: Collection[str] = ()
     for routes in (chat_completions.routes, answers.routes, rerank.routes, corpora.routes, threads.routes):
         app.include_router(routes(serving))
     app.include_router(feedback.routes())
+    app.include_router(page.routes())
     handle_errors(app)
     app.add_middleware(Gate, keys=Keys(key), limits=serving.limits, hosts=hosts, origins=origins)
     if origins:  # the outermost: a preflight brings no key

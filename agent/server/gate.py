@@ -23,6 +23,8 @@ log = logging.getLogger("passel.server")
 
 OPEN = frozenset(("/", "/healthz"))
 """Paths that need no key: the chat page itself (not what it asks for), and whether the server lives."""
+_ASSETS = "/assets/"
+"""What the page's own script and style lie under."""
 _UPLOADS = "/documents"
 """What the paths end in whose bodies may be large and slow."""
 
@@ -73,7 +75,7 @@ class Gate:
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(reversed(scope["headers"]))  # of a header that stands there twice, the first
         self._check_place(headers)
-        if scope["path"] in OPEN and scope["method"] in ("GET", "HEAD"):
+        if (scope["path"] in OPEN or scope["path"].startswith(_ASSETS)) and scope["method"] in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
         self._check_caller(scope, headers)
         if scope["method"] != "POST":
