@@ -25,13 +25,11 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     if kept:
         whole = len(kept) == len(draft["sentences"]) and not draft["refused"] and draft["failure"] is None
         text = " ".join(sentence["text"] for sentence in kept)
-        answerable = float((state["verdict"] or {}).get("answerable", 0.0))
-        relevance = max((state["selection"] or {}).get("relevance", ()), default=0.0)
         update["outcome"] = {
             "outcome": "answered" if whole else "partial",
             "text": text,
             "sentences": kept,
-            "confidence": min(1.0, max(0.0, answerable * relevance)),
+            "confidence": (state["verdict"] or {}).get("confidence", 0.0),
             "error": draft["failure"],
         }
         update["turns"] = [turn(state["standalone"], text, state.get("filters"))]

@@ -12,7 +12,7 @@ from passel.graphs.answer import Answer
 from passel.graphs.context import RagContext
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
-from passel.rerankers.default import default_selector
+from passel.rerankers.default import calibration, default_selector
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 
@@ -224,6 +224,14 @@ async def test_a_look_that_brought_nothing_new_is_the_last(ask: Any, fake_chat: 
     assert answer.outcome == "abstained"
     assert [query.reason for query in answer.queries].count("gap") <= 2
     assert len({query.query for query in answer.queries}) == len(answer.queries)
+
+
+async def test_the_answer_tells_what_the_calibrators_said(ask: Any) -> None:
+    for question in ("Who designed the Harbour Hall?", "Who was the mayor of Zebra Town in 1999?"):
+        events = await ask(question)
+        verdict = [event.verdict for event in events if event.type == "judged"][-1]
+        assert (events[-1].answer.answerable, events[-1].answer.confidence) == (verdict.answerable, verdict.confidence)
+        assert verdict.confidence == calibration().confidence(verdict.signals)
 
 
 async def test_both_probabilities_are_always_there(ask: Any) -> None:
