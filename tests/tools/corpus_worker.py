@@ -32,7 +32,7 @@ class HashEncoder:
     def __init__(self) -> None:
         self.encoded = 0
 
-    def encode(self, texts: Sequence[str], *, progress: Any = None) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], *, progress: Any = None, remember: bool = True) -> NDArray[np.float32]:
         self.encoded += len(texts)
         vectors = np.stack([sum((self._word(word) for word in text.lower().split()), np.full(self.dimension, 1e-3)) for text in texts])
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)

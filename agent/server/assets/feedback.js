@@ -3,7 +3,7 @@ import { call } from "./api.js";
 import { button, el, iconButton, say } from "./dom.js";
 
 // `kept()` is called when the rating of the record has changed.
-export function feedback(record, conversation, kept) {
+export function feedback(record, kept) {
   const box = el("div.thumbs", { role: "group", "aria-label": "Was this answer right?" });
   const after = el("div.note-place");
   const up = iconButton("up", "Good answer", () => rate("up"), { "aria-pressed": "false" });
@@ -45,10 +45,7 @@ export function feedback(record, conversation, kept) {
 
   async function send(comment) {
     try {
-      await call("feedback", { method: "POST", json: {
-        trace_id: record.trace_id, rating: record.rating, comment, corpus: conversation.corpus, thread: conversation.id,
-        question: record.question.slice(0, 8000), answer: record.answer.slice(0, 20000), selected: record.selected.slice(0, 100).map((one) => one.passage_id),
-      } });
+      await call("feedback", { method: "POST", json: { trace_id: record.trace_id, rating: record.rating, comment } });
       return true;
     } catch (error) {
       after.replaceChildren(el("p.fault", { role: "alert" }, `Not sent: ${error.message}`));

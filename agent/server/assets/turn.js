@@ -62,7 +62,7 @@ export class Turn {
     const text = record.answer || (record.error ? "" : record.outcome === "interrupted" ? "The page was left before the answer came." : "There is no answer.");
     const label = LABEL[record.outcome];
     this.text.replaceChildren(...[label ? el("p.label", null, label) : null, text ? this.#paragraphs(text, open) : null].flat().filter(Boolean));
-    const rated = record.trace_id ? feedback(record, this.conversation, this.kept) : null;
+    const rated = record.trace_id ? feedback(record, this.kept) : null;
     this.below.replaceChildren(...[
       record.error ? data(record.error, "p.fault") : null,
       record.outcome === "abstained" ? this.#tried() : null,

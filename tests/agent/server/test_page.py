@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from passel.agent.feedback import FEEDBACK, FeedbackFile
 from passel.agent.server import page as page_module
 from passel.agent.server.page import POLICY
 
@@ -242,9 +243,8 @@ def test_thumbs_and_a_note(served: Any, visit: Any) -> None:
     turn.get_by_role("button", name="Send note").click()
     turn.get_by_text("Your feedback is kept.").wait_for()
     assert down.get_attribute("aria-pressed") == "true"
-    lines = [json.loads(line) for line in (served.home / "feedback.jsonl").read_text().splitlines()]
-    assert [(line["rating"], line["comment"]) for line in lines[-2:]] == [("down", ""), ("down", "It was her brother.")]
-    assert (lines[-1]["corpus"], lines[-1]["question"], len(lines[-1]["trace_id"]) > 8) == ("tarn", BUILT, True)
+    kept = FeedbackFile(served.home / FEEDBACK).all()[-1]
+    assert (kept.good, kept.note, kept.answer.question) == (False, "It was her brother.", BUILT)
     page.reload()
     page.locator(".turn").wait_for()
     assert page.get_by_role("button", name="Bad answer").get_attribute("aria-pressed") == "true"
