@@ -72,9 +72,20 @@ def _question(record: Record, id: str) -> Question:
 
 
 def _decomposition(record: Record) -> tuple[Step, ...]:
-    """MuSiQue's single-hop questions; some are a name and a relation ("The Salt Mirror >> director")."""
-    asked = [(step.string("question", ""), step.string("answer", "")) for step in record.records("decomposition")]
+    """MuSiQue's single-hop questions, some a name and a relation ("The Salt Mirror >> director"), or StrategyQA's, which are without answers.
+
+    FanOutQA's (they have `depends_on`) are left out: their later questions name the earlier answers, so to ask them is to tell these.
+    """
+    if _are_strings(record.fields.get("decomposition")):
+        asked = [(question, "") for question in record.strings("decomposition")]
+    else:
+        steps = record.records("decomposition")
+        asked = [] if any("depends_on" in step.fields for step in steps) else [(step.string("question", ""), step.string("answer", "")) for step in steps]
     return tuple(Step(" ".join(question.replace(" >> ", " ").split()), answer) for question, answer in asked)
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _hops(steps: Sequence[Step], passages: Sequence[DataPassage]) -> Iterator[Hop]:

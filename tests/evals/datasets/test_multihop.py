@@ -138,6 +138,17 @@ def test_the_decomposition_is_kept_as_it_stands_and_its_hops_know_their_steps() 
     assert question.decomposed().plan == asked
 
 
+def test_a_decomposition_may_be_questions_alone() -> None:
+    asked = ["How many kids did Ilse Marn have?", "Is #1 greater than 2?"]
+    assert read(decomposition=asked).decomposition == tuple(Step(text, "") for text in asked), "as StrategyQA has it"
+
+
+def test_a_decomposition_that_tells_its_answers_is_left_out() -> None:
+    first = {"id": "a", "question": "Who designed the halls?", "answer": ["Ilse Marn", "Jo Birk"], "depends_on": []}
+    second = {"id": "b", "question": "How old is Ilse Marn?", "answer": 61.0, "depends_on": ["a"]}
+    assert read(decomposition=[first, second]).decomposition == (), "as FanOutQA has it"
+
+
 def test_a_decomposition_is_a_label_until_it_is_asked_with() -> None:
     question = read(passages=[HALL, MARN], decomposition=[step("Who designed it?", "Ilse Marn"), step("Where was #1 born?", "Sedge")])
     assert (question.blind().decomposition, question.blind().plan) == ((), None)
