@@ -77,9 +77,9 @@ class Settings(BaseSettings):
         return default_selector(encoder, weights=self.weights_in_use, device=self.device, most=self.passages)
 
     def calibration(self) -> Calibration:
-        from ..rerankers.default import WEIGHTS, calibration
+        from ..rerankers.default import calibration
 
-        return calibration(self.weights or WEIGHTS)
+        return calibration(self.weights_in_use)
 
     def least_confidence(self) -> float:
         """That `risk` or `abstentions` ask for. Raises UsageError where that cannot be promised."""

@@ -13,8 +13,7 @@ from itertools import permutations
 
 from ..tools.answers import contains_answer, normalised
 from ..tools.comparison import comparison
-from ..tools.pair import AnswerSpan
-from ..tools.reader import RELEVANCE, Found, ReadPassage, ways
+from ..tools.reader import Found, ReadPassage, scored_spans
 from ..tools.sentences import sentences
 from ..tools.versions import Span, same_subject, versions
 from ..tools.words import content_words, covered
@@ -96,11 +95,8 @@ def _rival(read: Read, found: Found) -> Disagreement | None:
 
 
 def _spans(read: Read, place: int, *, most: int | None = None) -> Iterator[tuple[float, Span]]:
-    def scored(span: AnswerSpan, relevance: float) -> tuple[float, Span]:
-        return span.score + RELEVANCE * min(0.0, relevance), (span.start, span.end)
-
-    for way in ways(read.passages, place, range(len(read.passages))):
-        yield from (scored(span, way.relevance) for span in way.spans[:most])
+    for score, span in scored_spans(read.passages, place, range(len(read.passages)), most=most):
+        yield score, (span.start, span.end)
 
 
 def _differ(one: str, other: str) -> bool:

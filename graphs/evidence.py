@@ -31,6 +31,11 @@ class Read:
     def found(self) -> Found | None:
         return find_answer(self.question, self.passages, range(len(self.passages)))
 
+    @cached_property
+    def words(self) -> list[str]:
+        """The content words of all passages and their titles, each once."""
+        return list({word for passage in self.passages for word in content_words(f"{passage.title}. {passage.text}")})
+
 
 def read_selected(reader: PairModel, question: str, candidates: Sequence[Candidate], selection: Mapping[str, Any] | None) -> Read:
     """The selected passages, read for `question`. `candidates` with their passages, in any order."""
@@ -49,11 +54,10 @@ class Missing:
 
 
 def missing(read: Read) -> Missing:
-    there = list({word for passage in read.passages for word in content_words(f"{passage.title}. {passage.text}")})
     names = proper_names(_CARRIED.sub("", read.question))
-    lacking = [name for name in names if covered(content_words(name), there) < 1.0]
+    lacking = [name for name in names if covered(content_words(name), read.words) < 1.0]
     in_names = {word for name in names for word in content_words(name)}
-    return Missing(lacking, [word for word in content_words(read.question) if word not in in_names and not holds(there, word)])
+    return Missing(lacking, [word for word in content_words(read.question) if word not in in_names and not holds(read.words, word)])
 
 
 _CARRIED = re.compile(r" \([^()]*\)$")

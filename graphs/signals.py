@@ -15,7 +15,7 @@ from typing import Any
 from ..tools.answers import normalised
 from ..tools.comparison import comparison
 from ..tools.proper_names import proper_names
-from ..tools.reader import RELEVANCE, Found, ways
+from ..tools.reader import Found, scored_spans
 from ..tools.words import content_words, covered
 from .evidence import Read
 
@@ -30,7 +30,6 @@ def signals(read: Read, selection: Mapping[str, Any] | None) -> dict[str, float]
     relevance, picked = list(chosen["relevance"]), set(chosen["ids"])
     left = [score for id, score in zip(chosen["ranked"], chosen["scores"], strict=False) if id not in picked]
     first, second, third = [*sorted([*relevance, *left], reverse=True), 0.0, 0.0, 0.0][:3]
-    there = list({word for passage in read.passages for word in content_words(f"{passage.title}. {passage.text}")})
     names = [word for name in proper_names(read.question) for word in content_words(name)]
     told = {
         "nothing": _log_odds(chosen["nothing"]),
@@ -43,7 +42,7 @@ def signals(read: Read, selection: Mapping[str, Any] | None) -> dict[str, float]
         "expected": min(_MOST_EXPECTED, sum(relevance) + sum(left)),
         "spread": pstdev(chosen["scores"]) if chosen["scores"] else 0.0,
         "compares": float(comparison(read.question) is not None),
-        "names": covered(names, there) if names else 1.0,
+        "names": covered(names, read.words) if names else 1.0,
     }
     return told | (_of_answer(read, read.found, relevance) if read.found is not None else {})
 
@@ -51,10 +50,9 @@ def signals(read: Read, selection: Mapping[str, Any] | None) -> dict[str, float]
 def _of_answer(read: Read, found: Found, relevance: Sequence[float]) -> dict[str, float]:
     said = normalised(found.text)
     others = [
-        span.score + RELEVANCE * min(0.0, way.relevance)
+        score
         for place in range(len(read.passages))
-        for way in ways(read.passages, place, range(len(read.passages)))
-        for span in way.spans
+        for score, span in scored_spans(read.passages, place, range(len(read.passages)), most=None)
         if (text := normalised(read.passages[place].text[span.start : span.end])) and text not in said and said not in text
     ]
     return {

@@ -59,7 +59,7 @@ def find_answer(question: str, passages: Sequence[ReadPassage], chosen: Collecti
     asked = _comparison(question)
     if asked is not None and (compared := _compared(asked, passages, chosen)):
         return compared
-    spans = [(score, place, span) for place in chosen for score, span in _spans(passages, place, chosen)]
+    spans = [(score, place, span) for place in chosen for score, span in scored_spans(passages, place, chosen)]
     if not spans:
         return None
     score, place, span = max(spans, key=lambda each: (each[0], -each[1]))
@@ -74,7 +74,10 @@ def ways(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -
     yield passage.bare
 
 
-def _spans(passages: Sequence[ReadPassage], place: int, chosen: Collection[int], *, most: int = 1) -> Iterator[tuple[float, AnswerSpan]]:
+def scored_spans(
+    passages: Sequence[ReadPassage], place: int, chosen: Collection[int], *, most: int | None = 1
+) -> Iterator[tuple[float, AnswerSpan]]:
+    """What one passage may answer, each with the log-odds that `Found.score` is made of. `most`: of each way to read it; None means all."""
     for way in ways(passages, place, chosen):
         for span in way.spans[:most]:
             yield span.score + RELEVANCE * min(0.0, way.relevance), span
@@ -112,7 +115,7 @@ def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Co
 
 def _best_values(passages: Sequence[ReadPassage], group: Collection[int], chosen: Collection[int]) -> list[tuple[float, int, AnswerSpan]]:
     """What may be the attribute of one option, likeliest first: the best span may be no date, the next be one."""
-    spans = [(score, place, span) for place in group for score, span in _spans(passages, place, chosen, most=_VALUES)]
+    spans = [(score, place, span) for place in group for score, span in scored_spans(passages, place, chosen, most=_VALUES)]
     return sorted(spans, key=lambda each: -each[0])[:_VALUES]
 
 

@@ -80,7 +80,9 @@ def _decomposition(record: Record) -> tuple[Step, ...]:
         asked = [(question, "") for question in record.strings("decomposition")]
     else:
         steps = record.records("decomposition")
-        asked = [] if any("depends_on" in step.fields for step in steps) else [(step.string("question", ""), step.string("answer", "")) for step in steps]
+        if any("depends_on" in step.fields for step in steps):
+            return ()
+        asked = [(step.string("question", ""), step.string("answer", "")) for step in steps]
     return tuple(Step(" ".join(question.replace(" >> ", " ").split()), answer) for question, answer in asked)
 
 
