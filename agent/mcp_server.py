@@ -9,7 +9,6 @@ Hosts start a server and wait for its greeting, so nothing heavy is imported her
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import logging
 import threading
@@ -30,11 +29,11 @@ from .. import __version__
 from ..graphs.answer import Answer, SelectedPassage
 from ..graphs.events import Answered, Event
 from ..rerankers.selection import Selection
-from ..tools.budget import Budget
 from ..tools.candidate import Candidate
 from ..tools.errors import PasselError, UsageError
 from ..tools.walk import Ignore
 from . import terminal
+from .budget_form import BudgetForm
 from .readable import listed, readable
 
 if TYPE_CHECKING:
@@ -58,20 +57,6 @@ WAIT = 10.0
 
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-
-
-class Limits(BaseModel, extra="forbid"):
-    """Limits of one call. They can only be tighter than those that the server was started with."""
-
-    calls: int | None = Field(default=None, gt=0, description="calls of the chat model")
-    tokens: int | None = Field(default=None, gt=0, description="tokens sent to and received from the chat model")
-    seconds: float | None = Field(default=None, gt=0, description="wall clock")
-    looks: int | None = Field(default=None, ge=0, description="searches after the first round")
-    evidence_tokens: int | None = Field(default=None, gt=0, description="size of the selected passages")
-
-    def within(self, budget: Budget) -> Budget:
-        given = self.model_dump(exclude_none=True)
-        return dataclasses.replace(budget, **{name: min(limit, getattr(budget, name)) for name, limit in given.items()})
 
 
 class Found(BaseModel):
@@ -163,7 +148,7 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
         question: Annotated[str, Field(description="One question in plain language that can be understood by itself.")],
         ctx: Context,
         filters: Annotated[dict[str, Any] | None, Field(description="Only passages with this metadata, e.g. {'year': {'$gte': 1990}}")] = None,
-        budget: Limits | None = None,
+        budget: BudgetForm | None = None,
         evidence_only: Annotated[bool, Field(description="Return the selected passages and write no answer.")] = False,
     ) -> Annotated[CallToolResult, Answer]:
         """Answers from the documents with citations, or says what they do not tell. Breaks questions of several steps up by itself.

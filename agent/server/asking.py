@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from ...tools.budget import Budget
 from ...tools.filters import to_sql
 from ..agent import MOST_QUESTION_CHARACTERS
+from ..budget_form import BudgetForm
 from .body import Body
 from .errors import ApiError
 
@@ -21,18 +21,6 @@ _DEEPEST = 8
 
 ThreadName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 CorpusName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class BudgetForm(Body):
-    """Limits of this run. None is ever above the server's own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    calls: int | None = Field(default=None, gt=0, description="of the chat model")
-    tokens: int | None = Field(default=None, gt=0, description="sent to and received from the chat model")
-    seconds: float | None = Field(default=None, gt=0, description="of the whole run")
-    looks: int | None = Field(default=None, ge=0, description="searches after the first round")
-    evidence_tokens: int | None = Field(default=None, gt=0, description="of the passages that are selected")
 
 
 class Asking(Body):
@@ -51,9 +39,7 @@ class Asking(Body):
         if self.filters is not None:
             _check_size(self.filters)
             to_sql(self.filters)
-        given = self.budget.model_dump(exclude_none=True) if self.budget else {}
-        least = {name: min(value, getattr(own, name)) for name, value in given.items()}
-        return {"thread": self.thread, "filters": self.filters, "budget": dataclasses.replace(own, **least)}
+        return {"thread": self.thread, "filters": self.filters, "budget": self.budget.within(own) if self.budget else own}
 
 
 def checked_question(text: str, param: str) -> str:
