@@ -49,3 +49,20 @@ def json_handler() -> logging.Handler:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     return handler
+
+
+def log_requests() -> None:
+    """What the server's gate logs, a line a request, on stderr: id, method, path without its query, status, time; and what failed, where."""
+    log = logging.getLogger("passel")
+    if not wanted():
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Lines("%(asctime)s %(message)s"))
+        log.handlers[:] = [handler]
+    log.setLevel(logging.INFO)
+
+
+class _Lines(logging.Formatter):
+    def formatException(self, ei: Any) -> str:
+        """Where an exception came from. Its text may quote a document or a question, and stays out of the log."""
+        kind, _, at = ei
+        return "".join([*traceback.format_tb(at), kind.__name__])

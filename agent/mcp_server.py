@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -263,14 +262,6 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
         return text
 
     return server, opening
-
-
-def names_answered_to(host: str, *, has_key: bool) -> TransportSecuritySettings:
-    """Without a key, requests under other names than this machine's are refused: a web page's name may be led here (DNS rebinding)."""
-    if has_key:  # which such a page does not have; and a proxy in front has a name of its own
-        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    names = [f"[{host}]:*" if ":" in host else f"{host}:*", "127.0.0.1:*", "localhost:*", "[::1]:*"]
-    return TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
 
 
 def confined(root: Path, path: str) -> Path:

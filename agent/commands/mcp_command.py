@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...tools.errors import UsageError
-from .. import terminal
+from .. import logs, terminal
 from ..corpora import is_corpus
 from .options import BaseUrlOption, BudgetOption, CorpusOption, ModelOption, open_corpus, read_budget
 
 if TYPE_CHECKING:
     from ..agent import Agent
-    from ..server.keys import Keys
     from ..settings import Settings
 
 
@@ -33,6 +32,7 @@ def mcp(
     """Serve a corpus to other agents (tools answer, search, select, index) over MCP, on stdin and stdout or HTTP."""
     if find_spec("mcp") is None:
         raise UsageError("passel mcp needs a package that is not installed", 'Run: pip install "passel[mcp]"')
+    from ..listening import address, key_for, own_names
     from ..settings import Settings
 
     settings = Settings.load(corpus=corpus, model=model, base_url=base_url)
@@ -41,23 +41,23 @@ def mcp(
         raise UsageError(f"--index: {folder} is no folder")
     if folder is None and not is_corpus(settings.corpus_path()):
         open_corpus(settings).close()  # says what is missing, before a client waits for it
-    keys = _keys(settings, host) if http else None
+    key = key_for(host, settings) if http else ""
 
     from ..mcp_server import build_server
 
     server, opening = build_server(_opener(settings, create=folder is not None), folder=folder)
     try:
-        if keys is None:
+        if not http:
             server.run("stdio")
             return
         import uvicorn
 
-        from ..bearer import with_key
-        from ..mcp_server import names_answered_to
+        from ..mcp_http import create_mcp_app
 
-        app = server.streamable_http_app(host=host, transport_security=names_answered_to(host, has_key=bool(keys)))
-        terminal.note(f"passel: MCP at http://{f'[{host}]' if ':' in host else host}:{port}/mcp{', with a key' if keys else ''}")
-        uvicorn.run(with_key(app, keys) if keys else app, host=host, port=port, log_level="warning")
+        app = create_mcp_app(server, key=key, limits=settings.limits, hosts=own_names(host))
+        logs.log_requests()
+        terminal.note(f"passel: MCP at {address(host, port)}/mcp{', with a key' if key else ''}")
+        uvicorn.run(app, host=host, port=port, log_level="warning")
     finally:
         opening.close()
 
@@ -71,14 +71,3 @@ def _opener(settings: Settings, *, create: bool) -> Callable[[], Agent]:
         return Agent.from_settings(settings)
 
     return open_agent
-
-
-def _keys(settings: Settings, host: str) -> Keys:
-    """PASSEL_API_KEY. Raises UsageError where it is needed and not set."""
-    from ..bearer import is_loopback
-    from ..server.keys import Keys
-
-    keys = Keys(settings.api_key.get_secret_value() if settings.api_key else None)
-    if not keys and not is_loopback(host):
-        raise UsageError(f"listening on {host} lets others in, and PASSEL_API_KEY is not set", "Set it, or listen on 127.0.0.1.")
-    return keys

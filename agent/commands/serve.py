@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -35,22 +33,20 @@ def serve(
         import uvicorn
     except ImportError:
         raise UsageError("passel serve needs FastAPI and uvicorn", 'Install them: pip install "passel[serve]"') from None
-    from ..bearer import is_loopback
+    from ..listening import address, key_for, own_names
     from ..server.app import create_app
     from ..server.serving import Serving
 
     settings = Settings.load(corpus=corpus, model=model, base_url=base_url)
     settings = settings.model_copy(update={"budget": read_budget(budget, settings.budget)})
-    key = settings.api_key.get_secret_value().strip(" ,") if settings.api_key else ""
-    if not key and not is_loopback(host):
-        raise UsageError(f"listening on {host} needs a key, since others can reach it", "Set PASSEL_API_KEY, or leave --host away.")
+    key = key_for(host, settings)
     serving = Serving(settings)
     with terminal.working("opening the corpus"):
         serving.agent().ask("Is everything loaded?")  # so that the first question need not wait; raises where there is no corpus
-    app = create_app(serving, key=key, hosts=_own_names(host), origins=[origin.rstrip("/").lower() for origin in allow_origin or ()])
-    _log_requests()
+    app = create_app(serving, key=key, hosts=own_names(host), origins=[origin.rstrip("/").lower() for origin in allow_origin or ()])
+    logs.log_requests()
     guarded = "with a key" if key else "without a key, to this machine only"
-    terminal.note(f"passel: serving {serving.default} on http://{_address(host)}:{port} ({guarded})")
+    terminal.note(f"passel: serving {serving.default} on {address(host, port)} ({guarded})")
     uvicorn.run(
         app,
         host=host,
@@ -60,28 +56,3 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=int(settings.limits.seconds) + 5,
     )
-
-
-def _own_names(host: str) -> frozenset[str]:
-    return frozenset(("localhost", "127.0.0.1", "::1", host.lower()))
-
-
-def _address(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _log_requests() -> None:
-    """One line a request on stderr, JSON with PASSEL_LOG=json: id, method, path without its query, status, time; and what failed, where."""
-    log = logging.getLogger("passel")
-    if not logs.wanted():
-        handler = logging.StreamHandler()
-        handler.setFormatter(_Lines("%(asctime)s %(message)s"))
-        log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-
-
-class _Lines(logging.Formatter):
-    def formatException(self, ei: Any) -> str:
-        """Where an exception came from. Its text may quote a document or a question, and stays out of the log."""
-        kind, _, at = ei
-        return "".join([*traceback.format_tb(at), kind.__name__])

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from ... import __version__
 from . import answers, chat_completions, corpora, feedback, page, rerank, threads
+from .body import refused
 from .errors import ErrorForm, handle_errors
 from .gate import Gate
 from .keys import Keys
@@ -64,6 +66,7 @@ def create_app(serving: Serving, *, key: str | None, hosts: Collection[str] = ()
     app.include_router(feedback.routes())
     app.include_router(page.routes())
     handle_errors(app)
+    app.add_exception_handler(RequestValidationError, refused)
     app.add_middleware(Gate, keys=Keys(key), limits=serving.limits, hosts=hosts, origins=origins)
     if origins:  # the outermost: a preflight brings no key
         app.add_middleware(

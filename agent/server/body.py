@@ -1,12 +1,16 @@
-"""Body: what every body of a request is checked for, whatever its form."""
+"""Body: what every body of a request is checked for, whatever its form, and what is answered to one that does not pass."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, model_validator
+from starlette.responses import JSONResponse
 
 from ...tools.document import SURROGATE
+from .errors import ApiError
 
 
 class Body(BaseModel):
@@ -22,3 +26,17 @@ class Body(BaseModel):
             pairs = [item for value in level if isinstance(value, dict) for pair in value.items() for item in pair]
             level = pairs + [item for value in level if isinstance(value, list) for item in value]
         return given
+
+
+async def refused(_: Request, error: Exception) -> JSONResponse:
+    """What FastAPI itself refuses, by its first fault. What was sent is not repeated."""
+    assert isinstance(error, RequestValidationError)
+    fault = next(iter(error.errors()), {"loc": ("body",), "msg": "it cannot be read"})
+    param = ".".join(str(part) for part in fault["loc"] if part != "body")
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    told = f"{param}: {message}" if param else message
+    return ApiError(400, _encodable(told), param=_encodable(param) or None, code="invalid_request").response()
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

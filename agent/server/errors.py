@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ...tools.errors import Closed, CorpusBusy, CorpusMismatch, PasselError, UsageError
 
@@ -29,7 +28,7 @@ class ErrorForm(BaseModel):
 
 
 class ApiError(HTTPException):
-    """A failure with its HTTP status. A subclass of Starlette's, so that FastAPI lets it through from wherever it is raised."""
+    """A failure with its HTTP status. A subclass of Starlette's, so that an app lets it through from wherever it is raised."""
 
     def __init__(
         self, status: int, message: str, *, code: str | None = None, param: str | None = None, headers: dict[str, str] | None = None
@@ -70,31 +69,14 @@ def from_exception(error: Exception) -> ApiError:
     return ApiError(500, "The server failed at this request; its log says why.", code="internal_error")
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Everything that a route raises, and everything that FastAPI itself refuses, leaves in this form."""
-
-    async def refused(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return _refused(error.errors()).response()
+def handle_errors(app: Starlette) -> None:
+    """Everything that a route raises leaves in this form."""
 
     async def raised(_: Request, error: Exception) -> JSONResponse:
         return from_exception(error).response()
 
-    app.add_exception_handler(RequestValidationError, refused)
     for kind in (HTTPException, PasselError, TimeoutError):
         app.add_exception_handler(kind, raised)
-
-
-def _refused(faults: Sequence[Any]) -> ApiError:
-    """The first fault of a body. What was sent is not repeated."""
-    fault = faults[0] if faults else {"loc": ("body",), "msg": "it cannot be read"}
-    param = ".".join(str(part) for part in fault["loc"] if part != "body") or None
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    return ApiError(400, _encodable(f"{param}: {message}" if param else message), param=_encodable(param) if param else None, code="invalid_request")
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 def _kind(status: int) -> str:

@@ -100,7 +100,7 @@ class Gate:
             raise ApiError(403, "This server answers under the name localhost only, as long as PASSEL_API_KEY is not set.", code="wrong_host")
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
         if origin and origin not in self.origins and origin.partition("://")[2] != host:
-            message = "Pages of other sites may not ask this server; passel serve --allow-origin names those that may."
+            message = "Pages of other sites may not ask this server, but for those that passel serve --allow-origin names."
             raise ApiError(403, message, code="wrong_origin")
 
     def _check_caller(self, scope: Scope, headers: MutableMapping[bytes, bytes]) -> None:

@@ -21,7 +21,10 @@ BUILT = "Who built the Tarn Light?"
 KEY = "a-key-of-some-length"
 
 
-def test_elsewhere_needs_a_key(command_line: Callable[..., SimpleNamespace]) -> None:
+@pytest.mark.parametrize("key", [None, " ,\n"])
+def test_elsewhere_needs_a_key(command_line: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+    if key is not None:
+        monkeypatch.setenv("PASSEL_API_KEY", key)
     for host in ("0.0.0.0", "::", "192.168.1.1", "example.com"):
         refused = command_line("serve", "--host", host)
         assert refused.code == 2
