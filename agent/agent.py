@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from ..rerankers.compressor import SelectorCompressor
+    from ..rerankers.selector.selector import LearnedSelector
     from ..tools.loaders import Document
     from ..tools.pair import PairModel
     from ..tools.retriever import PasselRetriever
@@ -130,20 +131,25 @@ class Agent:
         encoder = Encoder.load(chosen.encoder, device=chosen.device) if chosen.encoder or chosen.device else None
         with contextlib.ExitStack() as stack:
             opened = stack.enter_context(Corpus.open(chosen.corpus_path(), encoder=encoder, server=chosen.chroma_server))
-            selector = chosen.selector(opened.encoder)
-            agent = cls(
-                opened,
-                model=chosen.model,
-                selector=selector,
-                reader=selector.pair,
-                budget=chosen.budget,
-                base_url=chosen.base_url,
-                calibration=chosen.calibration(),
-                risk=chosen.risk,
-                abstentions=chosen.abstentions,
-            )
+            agent = cls.over(opened, chosen)
             agent._closing = stack.pop_all()
         return agent
+
+    @classmethod
+    def over(cls, corpus: Corpus, settings: Settings, *, selector: LearnedSelector | None = None) -> Self:
+        """As `Settings` say, over a corpus that is open already and stays so; `selector` instead of loading theirs."""
+        selector = selector or settings.selector(corpus.encoder)
+        return cls(
+            corpus,
+            model=settings.model,
+            selector=selector,
+            reader=selector.pair,
+            budget=settings.budget,
+            base_url=settings.base_url,
+            calibration=settings.calibration(),
+            risk=settings.risk,
+            abstentions=settings.abstentions,
+        )
 
     # Asking. All of these take the same keywords:
     #   history  the caller's own conversation; then the thread's memory is not used

@@ -126,11 +126,9 @@ class Serving:
             return Corpus.open(folder, server=self.settings.chroma_server)  # made with another encoder, whose name it knows
 
     def _opened(self, folder: Path) -> _Open:
-        settings, selector = self.settings, self.selector
         with contextlib.ExitStack() as stack:
             corpus = stack.enter_context(self._corpus(folder))
-            agent = Agent(corpus, model=settings.model, selector=selector, reader=selector.pair, budget=settings.budget, base_url=settings.base_url)
-            stack.enter_context(agent)
+            agent = stack.enter_context(Agent.over(corpus, self.settings, selector=self.selector))
             return _Open(agent, stack.pop_all())
 
 

@@ -37,6 +37,14 @@ def test_a_corpus_that_is_not_there(command_line: Callable[..., SimpleNamespace]
     assert "there is no corpus" in refused.err
 
 
+def test_a_risk_that_cannot_be_promised(command_line: Callable[..., SimpleNamespace], tarn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSEL_RISK", "0.0001")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    refused = command_line("serve", "--corpus", tarn)
+    assert refused.code == 2
+    assert "cannot be promised" in refused.err
+
+
 def test_limits_and_key_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSEL_API_KEY", KEY)
     monkeypatch.setenv("PASSEL_LIMITS__AT_ONCE", "3")
