@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,46 +272,69 @@ async def test_several_stdio_servers_on_one_corpus_while_one_indexes(tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-async def test_two_minutes_of_stdio_servers_and_an_indexing_process(tmp_path: Path) -> None:
-    folder = tmp_path / "documents"
+@pytest.mark.timeout(900)
+async def test_two_minutes_of_stdio_servers_http_workers_and_an_indexing_process(tmp_path: Path) -> None:
+    """No error, and no stale answer: what an indexing process had added before a client asked is among the passages that its question finds."""
+    folder, corpus_folder = tmp_path / "documents", tmp_path / "corpus"
     folder.mkdir()
     (folder / "kite.md").write_text("# Kite Bridge\n\nThe Kite Bridge was built by Oda Renn in 1902.\n")
-    with Corpus.open(tmp_path / "corpus", create=True) as corpus:
+    with Corpus.open(corpus_folder, create=True) as corpus:
         corpus.index(folder)
     until = math.inf
-    written = asked = 0
-    known = -1
+    indexed = 0
+    """Towers, of which the first so many are in the corpus."""
+    asked: Counter[str] = Counter()
 
     async def write() -> None:
-        nonlocal written, known
+        nonlocal indexed
         while time.monotonic() < until:
-            (folder / f"{written}.md").write_text(f"# Tower {written}\n\nTower {written} was raised by Builder{written} Marn.\n")
-            command = [sys.executable, "-m", "passel", "index", str(folder), "--corpus", str(tmp_path / "corpus"), "--wait"]
+            (folder / f"{indexed}.md").write_text(f"# Tower {indexed}\n\nTower {indexed} was raised by Builder{indexed} Marn.\n")
+            command = [sys.executable, "-m", "passel", "index", str(folder), "--corpus", str(corpus_folder), "--wait"]
             done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, env=environment(), cwd="/")
             assert done.returncode == 0, done.stderr
-            known, written = written, written + 1
+            indexed += 1
 
-    async def read(client: Client) -> None:
-        nonlocal asked
+    async def over_mcp(client: Client, question: str) -> tuple[str, str]:
+        """The answer, and the passages that were found."""
+        answered = await client.call_tool("answer", {"question": question})
+        found = await client.call_tool("search", {"query": question, "n": 10})
+        assert not answered.is_error, text_of(answered)
+        assert not found.is_error, text_of(found)
+        return text_of(answered), text_of(found)
+
+    async def over_api(http: httpx2.AsyncClient, question: str) -> tuple[str, str]:
+        answered = await http.post("/v1/answer", json={"question": question})
+        assert answered.status_code == 200, answered.text
+        told = answered.json()
+        return told["answer"], "\n".join(passage["text"] for passage in told["candidates"])
+
+    async def read(name: str, ask: Callable[[str], Awaitable[tuple[str, str]]]) -> None:
         while time.monotonic() < until:
-            answer = await client.call_tool("answer", {"question": "Who built the Kite Bridge?"})
-            assert not answer.is_error, text_of(answer)
-            assert "Oda Renn" in text_of(answer)
-            if (newest := known) >= 0:
-                found = await client.call_tool("search", {"query": f"Tower {newest}", "n": 10})
-                assert f"Builder{newest}" in text_of(found), "stale"
-            asked += 1
+            answer, _ = await ask("Who built the Kite Bridge?")
+            assert "Oda Renn" in answer, name
+            if newest := indexed:
+                _, found = await ask(f"Who raised Tower {newest - 1}?")
+                assert f"Builder{newest - 1} Marn" in found, f"stale: {name}"
+                asked[name] += 1
 
+    logs = [tmp_path / f"worker{n}.log" for n in range(2)]
     async with contextlib.AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(stdio(tmp_path / "corpus"))) for _ in range(3)]
+        askers: dict[str, Callable[[str], Awaitable[tuple[str, str]]]] = {}
+        for n in range(3):
+            askers[f"stdio {n}"] = partial(over_mcp, await stack.enter_async_context(Client(stdio(corpus_folder))))
+        for n, log in enumerate(logs):
+            server = listening(log, "serve", "--corpus", str(corpus_folder), PASSEL_LIMITS__REQUESTS_PER_MINUTE="100000")
+            address = stack.enter_context(server)
+            askers[f"http {n}"] = partial(over_api, await stack.enter_async_context(httpx2.AsyncClient(base_url=address, timeout=170)))
         until = time.monotonic() + 120
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
-            for client in clients:
-                group.create_task(read(client))
-    assert written >= 2, "the machine is too busy for this test to tell anything"
-    assert asked >= 3 * written
+            for name, ask in askers.items():
+                group.create_task(read(name, ask))
+    print(f"{indexed} documents indexed; questions about the newest: {dict(asked)}")
+    assert not any("Traceback" in log.read_text() for log in logs)
+    assert indexed >= 2, "the machine is too busy for this test to tell anything"
+    assert all(asked[name] >= indexed // 2 for name in askers), asked
 
 
 # ---- HTTP ----
