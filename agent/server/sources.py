@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from ...graphs.answer import Answer, Citation
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
-_BLOCK = re.compile(r"\n\nSources:(?:\n- \[\d+\] [^\n]*)+\s*\Z")
+_HEADING = "\n\nSources:\n"
+_ITEM = re.compile(r"- \[\d+\] ")
 _LONGEST_QUOTE = 300
 
 
@@ -51,12 +52,13 @@ def block(answer: Answer) -> str:
     if not answer.citations:
         return ""
     lines = [f"- [{number}] {_head(citation)}: “{_short(_line(citation.quote))}”" for number, citation in enumerate(answer.citations, 1)]
-    return "\n".join(["\n\nSources:", *lines])
+    return _HEADING + "\n".join(lines)
 
 
 def without_block(text: str) -> str:
     """An answer as a client sends it back, without the list that `block` had put below it: its names are not what was spoken of."""
-    return _BLOCK.sub("", text)
+    above, heading, below = text.rstrip().rpartition(_HEADING)
+    return above if heading and all(map(_ITEM.match, below.split("\n"))) else text
 
 
 def _head(citation: Citation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,18 @@ def test_sources_can_be_taken_away_again(text: str, cited: list[Citation]) -> No
     below = block(Answer(question="q", outcome="answered", answer=text, citations=cited))
     assert bool(below) == bool(cited)
     assert without_block(text + below) == (text if cited else without_block(text))
+
+
+@pytest.mark.parametrize("text", ["- [1] A list.", "Text.\n\nSources:\n- [1] A\nand more", "Text.\n\nSources:\n", "Text.\n\nSources:\n\n- [1] A"])
+def test_what_is_no_list_of_sources_stays(text: str) -> None:
+    assert without_block(text) == text
+
+
+@pytest.mark.parametrize("part", [" ", "\n- [1] ", "\n\nSources:\n- [1] "])
+def test_a_long_message_is_read_in_no_time(part: str) -> None:
+    began = time.perf_counter()
+    without_block("\n\nSources:\n- [1] " + part * 40_000 + "x\ny")
+    assert time.perf_counter() - began < 1
 
 
 @given(st.text(alphabet="a [1]2[3].", max_size=60), citations, st.integers(0, 50))
