@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Serving:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.limits = settings, settings.limits
         self.began = int(time.time())
-        self._own = settings.corpus_path()
+        self._own = Path(os.path.abspath(settings.corpus_path()))  # "." has a name too
         self.default = self._own.name
         self._open: dict[str, _Open] = {}
         self._opening = threading.Lock()

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from passel.agent.server.serving import Serving
 from passel.agent.settings import Settings
 from passel.tools.corpus import Corpus
 from passel.tools.errors import UsageError
@@ -43,6 +44,14 @@ def test_a_risk_that_cannot_be_promised(command_line: Callable[..., SimpleNamesp
     refused = command_line("serve", "--corpus", tarn)
     assert refused.code == 2
     assert "cannot be promised" in refused.err
+
+
+@pytest.mark.parametrize("given", [".", "../corpus"])
+def test_a_corpus_has_a_name_wherever_one_stands(tarn: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.chdir(tarn)
+    serving = Serving(Settings.load(corpus=given))
+    assert serving.default == "corpus"
+    assert "corpus" in serving.folders()
 
 
 def test_limits_and_key_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
