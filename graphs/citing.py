@@ -26,9 +26,11 @@ def cite(sentence: str, passages: Sequence[Passage]) -> DraftSentence | None:
     """The sentence with the quotes that support it, or None where no passage does.
 
     A sentence names its passages by number ("… [2]"); one that names none, or a wrong one, gets the passage that holds most of its words.
+    One that tells of a disagreement of which a single side stands is that side.
     """
-    if SAYS_SO.casefold() in sentence.casefold() and (sides := _sides(sentence, passages)):
-        return disagreement(sides)
+    if SAYS_SO.casefold() in sentence.casefold():
+        sides = _sides(sentence, passages)
+        return disagreement(sides) if len(sides) > 1 else next(iter(sides), None)
     text = _NUMBERS.sub("", sentence).strip()
     words = content_words(text)
     if not words:
@@ -50,7 +52,7 @@ def disagreement(claims: Sequence[DraftSentence]) -> DraftSentence:
 
 
 def _sides(sentence: str, passages: Sequence[Passage]) -> list[DraftSentence]:
-    """What a written disagreement quotes, each side with its passage; none where not two different ones stand in passages of different documents."""
+    """What a written disagreement quotes, each side that stands with its passage; none where two stand in one document: it does not disagree."""
     sources = {passage.id: passage.source for passage in passages}
     sides: dict[str, DraftSentence] = {}
     for said, numbers in _QUOTED.findall(sentence):
@@ -58,7 +60,7 @@ def _sides(sentence: str, passages: Sequence[Passage]) -> list[DraftSentence]:
         if side is not None and normalised(said):
             sides.setdefault(normalised(said), side)
     where = {sources[side["quotes"][0]["passage_id"]] for side in sides.values()}
-    return list(sides.values()) if len(where) > 1 else []
+    return list(sides.values()) if len(where) > 1 or len(sides) < 2 else []
 
 
 def _support(text: str, words: Sequence[str], passage: Passage) -> float:

@@ -74,13 +74,20 @@ def test_a_written_disagreement_cites_each_side_by_itself() -> None:
 def test_a_disagreement_needs_two_answers_in_two_documents() -> None:
     passages = [*PASSAGES, OTHER]
     for written in (
-        "Sources disagree: “Ilse Marn” [1].",
-        "Sources disagree: “1871” [1], “1871” [1].",
         "Sources disagree: “Ilse Marn” [1], “1871” [1].",
-        "Sources disagree: “Ilse Marn” [1], “Nobody Known” [3].",
+        "Sources disagree: “Ilse Marn” [1], “1871” [3].",  # mended: it stands in the first
+        "Sources disagree about the Harbour Hall. [1]",
+        "Sources disagree: Ilse Marn designed the Harbour Hall [1], or Otto Vane did [3].",
     ):
-        told = cite(written, passages)
-        assert told is None or "claims" not in told, written
+        assert cite(written, passages) is None, written
+    for written, said in {
+        "Sources disagree: “Ilse Marn” [1].": "Ilse Marn",
+        "Sources disagree: “1871” [1], “1871” [1].": "1871",
+        "Sources disagree: “Nobody Known” [1], “Otto Vane” [3].": "Otto Vane",
+    }.items():
+        left = cite(written, passages)
+        assert left is not None
+        assert (left["text"], "claims" in left) == (said, False), written
     assert disagreements([], passages, []) == []
 
 

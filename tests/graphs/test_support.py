@@ -56,8 +56,10 @@ def test_a_disagreement_of_which_one_side_is_supported_is_that_side() -> None:
     both = checked("Sources disagree: “John McNaughton” [1], “Otto Vane” [2].", ASKED, [GLORY, other], pair_model())
     assert both is not None
     assert [claim["text"] for claim in both["claims"]] == ["John McNaughton", "Otto Vane"]
-    one = checked("Sources disagree: “John McNaughton” [1], “Robert De Niro” [2].", "Where is Vienna?", [GLORY, LAND], pair_model())
-    assert one is None or "claims" not in one
+    one = checked("Sources disagree: “John McNaughton” [1], “Buenos Aires” [2].", ASKED, PASSAGES, pair_model())
+    assert one is not None
+    assert (one["text"], [quote["passage_id"] for quote in one["quotes"]], "claims" in one) == ("John McNaughton", ["g"], False)
+    assert checked("Sources disagree: “John McNaughton” [1], “Robert De Niro” [2].", ASKED, PASSAGES, pair_model()) is None, "one document says both"
 
 
 WORDS = "Mad Dog was directed by Bill Murray in 1993 . ? [1] [2] “Kurt” Sources disagree: not \n".split(" ")
