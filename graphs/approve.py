@@ -59,7 +59,7 @@ def _edited(verdict: Verdict, decision: Decision) -> list[Query]:
 
 
 def _without(drop: list[str], state: Mapping[str, Any] | None, context: RagContext) -> dict[str, Any]:
-    """The selection without some of its passages."""
+    """The selection without some of its passages; they do not stand in its order either, so that signals do not count them."""
     selection = Selection.from_state(state or {})
     kept = [(id, p) for id, p in zip(selection.ids, selection.relevance, strict=True) if id not in drop]
     texts = [passage.text for passage in context.corpus.get([id for id, _ in kept])]
@@ -69,6 +69,8 @@ def _without(drop: list[str], state: Mapping[str, Any] | None, context: RagConte
         relevance=tuple(p for _, p in kept),
         tokens=sum(context.corpus.encoder.count_tokens(texts)),
         stop_reason=f"{selection.stop_reason}; a person left out {len(selection.ids) - len(kept)}",
+        ranked=tuple(id for id in selection.ranked if id not in drop),
+        scores=tuple(score for id, score in zip(selection.ranked, selection.scores, strict=False) if id not in drop),
     ).to_state()
 
 

@@ -15,6 +15,7 @@ from ..tools.candidate import Candidate
 from ..tools.pair import PairModel
 from ..tools.passage import Passage
 from ..tools.search import FOUND
+from .state import RagState
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -60,6 +61,12 @@ def with_passages(candidates: Iterable[Mapping[str, Any]], corpus: Corpus, filte
     known = [Candidate.from_state(state) for state in candidates]
     passages = {passage.id: passage for passage in corpus.get([c.passage_id for c in known], filters)}
     return [Candidate(c.passage_id, c.hits, passages[c.passage_id]) for c in known if c.passage_id in passages]
+
+
+def usable(state: RagState, corpus: Corpus) -> list[Candidate]:
+    """All candidates of a run with their texts, but for those that a person left out."""
+    dropped = state.get("dropped", ())
+    return with_passages([candidate for candidate in state["candidates"] if candidate["id"] not in dropped], corpus, state.get("filters"))
 
 
 def selected_passages(selection: Mapping[str, Any] | None, corpus: Corpus, filters: Mapping[str, Any] | None) -> list[Passage]:

@@ -11,7 +11,7 @@ from ..tools.candidate import Candidate, query_key
 from ..tools.read_passages import read_passages
 from ..tools.reader import find_answer
 from .answer import SubQuestion
-from .context import RagContext, spent_on, with_passages
+from .context import RagContext, spent_on, usable
 from .events import Resolved
 from .prompts import RESOLVE, UNKNOWN, numbered
 from .state import RagState, RagUpdate, SubQuestionState, ready, same_query
@@ -23,14 +23,14 @@ LEAST = -2.0
 
 
 async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
-    """Reads `sub_questions`, `queries` and `candidates`; writes the answers into `sub_questions`, adds to `spent`."""
+    """Reads `sub_questions`, `queries`, `candidates` and what a person `dropped`; writes the answers into `sub_questions`, adds to `spent`."""
     subs, context = state["sub_questions"], runtime.context
     asked = {same_query(query["query"]) for query in state["queries"]}
     needed = {other for sub in subs for other in sub["depends_on"]}
     waited_for = [sub for sub in ready(subs) if sub["id"] in needed and not sub["answer"] and same_query(sub["question"]) in asked]
     if not waited_for:
         return {}
-    candidates = await asyncio.to_thread(with_passages, state["candidates"], context.corpus, state.get("filters"))
+    candidates = await asyncio.to_thread(usable, state, context.corpus)
     calls = context.calls_left(state["spent"]) if context.model is not None and not context.exhausted(state["spent"]) else 0
     results = await asyncio.gather(*(_answer(sub, candidates, context, by_model=n < calls) for n, sub in enumerate(waited_for)))
     answers = {sub["id"]: answer for sub, (answer, _) in zip(waited_for, results, strict=True) if answer}

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from ..rerankers.versions import with_versions
 from .answer import SelectedPassage
-from .context import RagContext, with_passages
+from .context import RagContext, usable
 from .events import Selected
 from .state import RagState, RagUpdate
 
@@ -17,8 +17,7 @@ def select(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     Reads `standalone`, `candidates` and what a person `dropped`; writes `selection`, adds to `spent`.
     """
     context = runtime.context
-    found = [candidate for candidate in state["candidates"] if candidate["id"] not in state.get("dropped", ())]
-    candidates = with_passages(found, context.corpus, state.get("filters"))
+    candidates = usable(state, context.corpus)
     chosen = context.selector.select(state["standalone"], candidates, token_budget=context.budget.evidence_tokens)
     count, most = context.corpus.encoder.count_tokens, context.budget.evidence_tokens
     selection = with_versions(chosen, state["standalone"], candidates, context.reader, count, token_budget=most)

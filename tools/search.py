@@ -82,23 +82,26 @@ async def asearch(
     return await asyncio.to_thread(search, corpus, query, n=n, channels=channels, filters=filters)
 
 
-def link(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None) -> list[Candidate]:
+def link(
+    corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None, without: Container[str] = ()
+) -> list[Candidate]:
     """The passages that `question` or the first of `found` name or share a rare name with, likeliest evidence first.
 
     At most `n` that are not among `found`; those that are come along too, since a link is evidence for them as well. Each has its passage and one
     hit of the channel "linked": `score` is the cosine to the question, `via` the passage that names it and `naming` the sentence there that does.
     A passage of `found` that names some of them comes last, with a hit of the channel "naming" at the rank of the first: it must not fall behind.
+    Passages of `without` are neither linked nor read for names; they are not among `found`.
     """
     vector = _vector(corpus.encoder, question)
     asked = mentions(question, every_ngram=True)
     links: dict[str, _Link] = {}
     _follow_names(corpus, links, {"": asked}, filters)
-    texts = _first_texts(corpus, links, found, vector, filters)
+    texts = _first_texts(corpus, [id_ for id_ in links if id_ not in without], found, vector, filters)
     named = {id_: mentions(text) for id_, text in texts.items()}
     known = _follow_names(corpus, links, named, filters)
     _follow_shared_names(corpus, links, texts, named, known, {key for key, _, _ in asked}, filters)
 
-    cosines = corpus.similarity(vector, list(links))
+    cosines = corpus.similarity(vector, [id_ for id_ in links if id_ not in without])
     kept = _first_new(_by_odds(links, cosines), {candidate.passage_id for candidate in found}, n)
     passages = {passage.id: passage for passage in corpus.get(kept, filters)}
     spans = {via: sentences(texts[via]) for via in {links[id_].via for id_ in kept} if via}
@@ -122,9 +125,11 @@ def _naming(question: str, found: Sequence[Candidate], linked: Sequence[Candidat
             yield Candidate(candidate.passage_id, (Hit("naming", question, first[candidate.passage_id], score),), candidate.passage)
 
 
-async def alink(corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None) -> list[Candidate]:
+async def alink(
+    corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None, without: Container[str] = ()
+) -> list[Candidate]:
     """`link` in a thread."""
-    return await asyncio.to_thread(link, corpus, question, found, n=n, filters=filters)
+    return await asyncio.to_thread(link, corpus, question, found, n=n, filters=filters, without=without)
 
 
 def search_linked(corpus: Corpus, question: str, *, filters: Filter | None = None) -> list[Candidate]:
@@ -159,10 +164,10 @@ class _Link:
 
 
 def _first_texts(
-    corpus: Corpus, links: Mapping[str, _Link], found: Sequence[Candidate], vector: NDArray[np.float32], filters: Filter | None
+    corpus: Corpus, linked: Sequence[str], found: Sequence[Candidate], vector: NDArray[np.float32], filters: Filter | None
 ) -> dict[str, str]:
     """The texts to read for names, by passage id: the two best found, those that the question names, the next found."""
-    cosines = corpus.similarity(vector, list(links))
+    cosines = corpus.similarity(vector, linked)
     asked = sorted(cosines, key=lambda id_: (-cosines[id_], id_))[:ASKED]
     first = [candidate.passage_id for candidate in found[:NAMING]]
     order = list(dict.fromkeys([*first[:2], *asked, *first]))

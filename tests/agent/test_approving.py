@@ -120,6 +120,7 @@ def test_a_passage_that_is_left_out_is_not_used_and_the_rest_is_judged_anew(agen
         assert last.id != waiting.id
         assert dropped.passage_id not in {passage.passage_id for passage in last.selected}
         assert 0 < last.usage.evidence_tokens < waiting.usage.evidence_tokens
+        assert last.verdict.signals["expected"] < waiting.verdict.signals["expected"] - dropped.relevance / 2, "not even as one left out"
         events = list(agent.stream_resume("t", APPROVE))
     assert isinstance(last, Answered)
     assert dropped.passage_id not in {passage.passage_id for passage in last.answer.selected}
