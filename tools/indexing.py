@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -199,7 +199,7 @@ class Run:
     # ---- documents ----
 
     def add(self, documents: Iterable[Document], *, split: bool) -> None:
-        self._total = len(documents) if isinstance(documents, Sequence) else 0
+        self._total = len(documents) if isinstance(documents, Sized) else 0
         for document in documents:
             self._done += 1
             if any(document.source == waiting.source for waiting, _ in self._batch.documents):

@@ -22,7 +22,7 @@ from .body import Body
 from .errors import ApiError, from_exception
 from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
-from .uploads import read, save
+from .uploads import FILES, read, save
 
 Source = Annotated[str, Query(min_length=1, max_length=2_000, description="the document's source id")]
 _WAIT = 20.0
@@ -215,33 +215,33 @@ def routes(serving: Serving) -> APIRouter:
 async def _index(corpus: Corpus, files: list[UploadFile], serving: Serving) -> AsyncGenerator[IndexProgress | Indexed]:
     """Progress, and last what came of it. Closed early, it stops before the next batch; what is committed by then stays."""
     yield IndexProgress(phase="converting", done=0, total=len(files))
+    here, told, stop = asyncio.get_running_loop(), asyncio.Queue[Progress | None](), threading.Event()
     with tempfile.TemporaryDirectory(prefix="passel-upload-") as work:
-        folder = Path(work) / "files"
+        folder = Path(work) / FILES
         folder.mkdir()
         names, refused = await save(files, folder, serving.limits)
-        given = await read(folder, names, serving.limits)
-    yield IndexProgress(phase="converting", done=len(files), total=len(files))
-    here, told, stop = asyncio.get_running_loop(), asyncio.Queue[Progress | None](), threading.Event()
+        documents, unread = await read(Path(work), names, serving.limits)
+        yield IndexProgress(phase="converting", done=len(files), total=len(files))
 
-    def tell(step: Progress | None) -> None:
-        if stop.is_set():
-            raise _Stopped
-        here.call_soon_threadsafe(told.put_nowait, step)
+        def tell(step: Progress | None) -> None:
+            if stop.is_set():
+                raise _Stopped
+            here.call_soon_threadsafe(told.put_nowait, step)
 
-    def add() -> IndexReport:
+        def add() -> IndexReport:
+            try:
+                return corpus.add(documents, wait=_WAIT, progress=tell)
+            finally:
+                here.call_soon_threadsafe(told.put_nowait, None)
+
+        work_done = asyncio.ensure_future(asyncio.to_thread(add))
         try:
-            return corpus.add(given.documents, wait=_WAIT, progress=tell)
+            while (step := await told.get()) is not None:
+                yield IndexProgress(phase=step.phase, done=step.done, total=step.total, source=step.source, passages=step.passages)
+            yield _indexed(await work_done, [*refused, *unread])
         finally:
-            here.call_soon_threadsafe(told.put_nowait, None)
-
-    work_done = asyncio.ensure_future(asyncio.to_thread(add))
-    try:
-        while (step := await told.get()) is not None:
-            yield IndexProgress(phase=step.phase, done=step.done, total=step.total, source=step.source, passages=step.passages)
-        yield _indexed(await work_done, [*refused, *given.refused])
-    finally:
-        stop.set()
-        await asyncio.gather(work_done, return_exceptions=True)  # the request's place is taken until its thread is done
+            stop.set()
+            await asyncio.gather(work_done, return_exceptions=True)  # the request's place is taken until its thread is done
 
 
 class _Stopped(Exception):

@@ -37,9 +37,11 @@ class Limits:
     document_characters: int = 5_000_000
     """and of the text that a document in it converts to."""
     reading_seconds: float = 120.0
-    """Processor time that reading the files of one upload may take,"""
+    """Processor time that reading one uploaded file may take,"""
     reading_bytes: int = 4_000_000_000
     """and the memory."""
+    read_bytes: int = 500_000_000
+    """Of all that the files of one upload convert to, as JSON."""
     passages: int = 1_000
     """In one request to rerank."""
     corpora: int = 100

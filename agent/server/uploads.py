@@ -7,13 +7,14 @@ nothing is fetched.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
 import unicodedata
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,25 +23,43 @@ from fastapi import UploadFile
 from ...tools.document import Document, Refusal
 from ...tools.walk import IGNORED
 from .limits import Limits
+from .reading import Task
 
 _LONGEST_NAME = 200
+FILES = "files"
+"""The folder of an upload's files, in its temporary one."""
+_MOST_BROKEN = 5
+"""Files of one upload that may break the process that reads them, one after the other."""
+_TO_START = 30.0
+"""Seconds for the process to begin, on a busy machine."""
 _SUSPECT = (10_000_000, 50)
 """An archive that unpacks to more bytes than this, and to so many times its own size, is none that an Office program wrote."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    documents: list[Document]
-    refused: list[Refusal]
+class Documents:
+    """Those that reading processes wrote, taken from their files one at a time: all of them may be too much to hold at once."""
+
+    files: tuple[Path, ...] = ()
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Document]:
+        for file in self.files:
+            for item in _items(file):
+                if "text" in item:
+                    yield Document(item["source"], item["text"], item["title"], item["metadata"], "", item["sha256"], tuple(item["pages"]))
 
 
 def name_fault(name: str) -> str:
     """Why a file cannot have this name; "" where it can: a relative path with "/" between its parts."""
     parts = name.split("/")
-    if not name or len(name.encode()) > _LONGEST_NAME:
-        return f"its name is empty or longer than {_LONGEST_NAME} bytes"
     if "\\" in name or ":" in name or any(unicodedata.category(char).startswith("C") for char in name):
         return "its name holds a backslash, a colon or a control character"
+    if not name or len(name.encode()) > _LONGEST_NAME:
+        return f"its name is empty or longer than {_LONGEST_NAME} bytes"
     if any(part.startswith(".") or part in IGNORED or not part.strip() or part != part.strip() for part in parts):
         return "a part of its path is empty, hidden, or one that is never indexed"
     return ""
@@ -52,7 +71,7 @@ async def save(files: Sequence[UploadFile], folder: Path, limits: Limits) -> tup
     refused: list[Refusal] = []
     for file in files:
         name = file.filename or ""
-        shown = name[:_LONGEST_NAME]
+        shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name[:_LONGEST_NAME])
         if fault := name_fault(name) or _size_fault(file, limits) or ("two files have this name" if name in names else ""):
             refused.append(Refusal(shown, fault))
             continue
@@ -71,22 +90,47 @@ async def save(files: Sequence[UploadFile], folder: Path, limits: Limits) -> tup
     return names, refused
 
 
-async def read(folder: Path, names: Sequence[str], limits: Limits) -> Read:
-    """The documents in the saved files. A file that breaks the reading process, or takes too long in it, is refused, and those after it too."""
-    out = folder.parent / "read.jsonl"
-    arguments = (str(folder), str(out), json.dumps(list(names)), str(int(limits.reading_seconds)), str(limits.reading_bytes))
+async def read(work: Path, names: Sequence[str], limits: Limits) -> tuple[Documents, list[Refusal]]:
+    """The documents in the files below `work/files`, and what was refused. `work` must stay as long as the documents are taken.
+
+    A file that breaks the process that reads it, or takes too much there, is refused, and another process goes on behind it.
+    """
+    documents, refused, left, room = Documents(), list[Refusal](), list(names), limits.read_bytes
+    for n in range(_MOST_BROKEN):
+        if not left:
+            break
+        out = work / f"read-{n}.jsonl"
+        await _run(work, Task(left, limits.document_characters, limits.reading_seconds, limits.reading_bytes, room), out)
+        written = await asyncio.to_thread(_summed, out)
+        documents = Documents((*documents.files, out), len(documents) + written.documents)
+        room = max(0, room - written.bytes)
+        refused += written.refused
+        left = left[written.done :]
+        if left:
+            refused.append(Refusal(left.pop(0), "reading it took too long, or too much memory or room"))
+    refused += [Refusal(name, f"reading stopped before it, after {_MOST_BROKEN} files that broke it") for name in left]
+    return documents, refused
+
+
+async def _run(work: Path, task: Task, out: Path) -> None:
+    """One reading process, until it ends or stands still."""
+    given = work / "task.json"
+    given.write_text(json.dumps(asdict(task)), encoding="utf-8")
+    out.touch()
+    arguments = (str(work / FILES), str(given), str(out))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"{__package__}.reading", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL
     )
+    written = -1
     try:
-        await asyncio.wait_for(process.wait(), 2 * limits.reading_seconds)
-    except TimeoutError:
-        pass
+        while process.returncode is None and out.stat().st_size > written:
+            written = out.stat().st_size
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 2 * task.seconds + _TO_START)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return await asyncio.to_thread(_collect, out, names, limits)
 
 
 def archive_fault(path: Path, limits: Limits) -> str:
@@ -112,32 +156,29 @@ def _copy(file: UploadFile, path: Path) -> None:
         shutil.copyfileobj(file.file, out)
 
 
-def _collect(out: Path, names: Sequence[str], limits: Limits) -> Read:
-    """What the reading process wrote: a line for each item, and one that says so when a file is done."""
-    documents: list[Document] = []
+@dataclass(frozen=True, slots=True)
+class _Written:
+    documents: int
+    refused: list[Refusal]
+    done: int
+    """Files: one reads them in order."""
+    bytes: int
+
+
+def _summed(out: Path) -> _Written:
+    documents, done = 0, 0
     refused: list[Refusal] = []
-    done: set[str] = set()
-    lines = out.read_text(encoding="utf-8").splitlines() if out.is_file() else []
-    for line in lines:
-        item = _parsed(line)
-        if "done" in item:
-            done.add(item["done"])
-        elif "refused" in item:
+    for item in _items(out):
+        documents += "text" in item
+        done += "done" in item
+        if "refused" in item:
             refused.append(Refusal(item["refused"], item["reason"]))
-        elif "text" in item:
-            document = Document(item["source"], item["text"], item["title"], item["metadata"], "", item["sha256"], tuple(item["pages"]))
-            if len(document.text) > limits.document_characters:
-                refused.append(Refusal(document.source, f"its text has more than the {limits.document_characters:,} characters that are read"))
-            else:
-                documents.append(document)
-    undone = [name for name in names if name not in done]
-    refused += [Refusal(name, "reading it, or a file before it, took too long or too much memory") for name in undone]
-    return Read(documents, refused)
+    return _Written(documents, refused, done, out.stat().st_size)
 
 
-def _parsed(line: str) -> dict[str, Any]:
-    """{} for half a line, which a killed process left."""
-    try:
-        return dict(json.loads(line))
-    except ValueError:
-        return {}
+def _items(out: Path) -> Iterator[dict[str, Any]]:
+    """What a reading process wrote: a line for each item, and one that says so when a file is done. Half a line, which a killed one left, is none."""
+    with out.open(encoding="utf-8") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import threading
@@ -17,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passel.agent.server.limits import Limits
-from passel.agent.server.uploads import name_fault
+from passel.agent.server.uploads import FILES, name_fault, read
+from passel.tools.document import Document
 from passel.tools.lock import write_lock
 
 FERRY = b"# Wren Ferry\n\nThe Wren Ferry crosses the Lathe twice a day. Its captain is Odile Marsh.\n"
@@ -167,17 +169,64 @@ def test_bad_files_are_refused_by_name_and_stop_nothing(served: Any, corpus: str
     assert str(served.home) not in json.dumps(report)
 
 
+DEEP = b"<div>" * 150_000
+
+
 def test_a_file_that_takes_too_much_to_read(start: Any) -> None:
-    """The process that reads it is stopped; the server goes on."""
+    """The process that reads it is stopped; the files behind it are read, and the server goes on."""
     served = start(limits=Limits(reading_seconds=1, document_bytes=1_000_000))
-    deep = b"<div>" * 150_000
     with served.client() as http:
         assert http.post("/corpora", json={"name": "slow"}).status_code == 201
-        report = upload(http, "slow", ("good.md", FERRY), ("deep.html", deep), ("large.md", b"a" * 1_000_001)).json()
-        assert report["added"] <= 1
-        assert {"deep.html", "large.md"} <= {refusal["path"] for refusal in report["refused"]}
+        files = [("good.md", FERRY), ("deep.html", DEEP), ("large.md", b"a" * 1_000_001), ("last.md", FERRY)]
+        report = upload(http, "slow", *files).json()
+        assert report["added"] == 2
+        assert {refusal["path"] for refusal in report["refused"]} == {"deep.html", "large.md"}
         assert http.get("/healthz").status_code == 200
         http.delete("/corpora/slow")
+
+
+def read_all(work: Path, files: dict[str, bytes], **limits: Any) -> tuple[list[Document], dict[str, str]]:
+    """What the reading processes make of these files: documents, and why others were refused."""
+    for name, content in files.items():
+        (work / FILES / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / FILES / name).write_bytes(content)
+    documents, refused = asyncio.run(read(work, list(files), Limits(**limits)))
+    assert len(documents) == len(list(documents))
+    return list(documents), {refusal.path: refusal.reason for refusal in refused}
+
+
+def test_as_many_long_names_as_are_allowed(tmp_path: Path) -> None:
+    documents, refused = read_all(tmp_path, {f"{n:0>200}": b"" for n in range(999)} | {"last.md": FERRY})
+    assert [document.source for document in documents] == ["last.md"]
+    assert set(refused.values()) == {"empty"}
+
+
+def test_a_text_that_is_too_long_is_never_handed_over(tmp_path: Path) -> None:
+    records = b'{"id": "one", "text": "%s"}\n{"id": "two", "text": "Short."}\n' % (b"long " * 100)
+    documents, refused = read_all(tmp_path, {"a.md": b"long " * 100, "b.jsonl": records}, document_characters=100)
+    assert [document.source for document in documents] == ["two"]
+    assert list(refused) == ["a.md", "one"]
+    assert "100 characters" in refused["one"]
+    assert not any("long" in file.read_text() for file in tmp_path.glob("read*"))
+
+
+def test_an_upload_has_only_so_much_room(tmp_path: Path) -> None:
+    files = {f"{n}.md": b"word " * 1_000 for n in range(9)}
+    documents, refused = read_all(tmp_path, files, read_bytes=20_000)
+    assert [document.source for document in documents] == ["0.md", "1.md", "2.md"]
+    assert len(refused) == 6
+    assert sum(file.stat().st_size for file in tmp_path.glob("read*")) <= 20_000
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape", "no-such-thing"])
+def test_a_name_that_is_no_text(served: Any, corpus: str, charset: str) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a\\ud800.md"\r\n\r\nText.\r\n--b--\r\n'
+    with served.client() as http:
+        answer = http.post(
+            f"/corpora/{corpus}/documents", content=body, headers={"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+        )
+    assert answer.status_code == 200
+    assert answer.json()["refused"][0]["path"].startswith("a")
 
 
 def test_while_another_process_writes(served: Any, corpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
