@@ -45,6 +45,8 @@ class Reply:
     seconds: float
     error: str | None = None
     """One line: what, where, what to do. Never holds a key."""
+    logprob: float | None = None
+    """Mean log-probability of the answer's tokens, thoughts aside, where the model gives them with what it writes. Passel asks no server for them."""
 
 
 # --- loading -------------------------------------------------------------------------------------------------------------------------------
@@ -268,13 +270,35 @@ async def _reply(
         tokens_in = await _count("\n".join(str(m.text) for m in sent))
     if charged and not tokens_out and text:
         tokens_out = await _count(text)
-    return Reply(text, tokens_in, tokens_out, seconds, error)
+    return Reply(text, tokens_in, tokens_out, seconds, error, None if message is None else mean_logprob(message.response_metadata.get("logprobs")))
 
 
 async def _count(text: str) -> int:
     from .tokens import count_prompt_tokens
 
     return await asyncio.to_thread(count_prompt_tokens, text)  # the first call loads a tokenizer
+
+
+def mean_logprob(given: Any) -> float | None:
+    """Of the tokens of an answer, as OpenAI has them ({"content": [{"token": …, "logprob": …}, …]}) or listed alone; None where one is malformed.
+
+    >>> mean_logprob({"content": [{"token": "Sed", "logprob": -0.5}, {"token": "ge", "logprob": -0.1}]})
+    -0.3
+    """
+    tokens = given.get("content") if isinstance(given, Mapping) else given
+    thoughts, known = _Thoughts(), []
+    for token in tokens if isinstance(tokens, list) else []:
+        chance = token.get("logprob") if isinstance(token, Mapping) else None
+        if not isinstance(chance, int | float) or isinstance(chance, bool) or not chance <= 0:  # NaN is not
+            return None
+        thoughts.feed(str(token.get("token", "")))
+        if thoughts.past:
+            known.append(float(max(_LEAST_LOGPROB, chance)))
+    return sum(known) / len(known) if known else None
+
+
+_LEAST_LOGPROB = -20.0
+"""OpenAI writes -9999 for "very unlikely", which would drown all other tokens."""
 
 
 class _Thoughts:
@@ -284,10 +308,11 @@ class _Thoughts:
 
     def __init__(self) -> None:
         self._held = ""
-        self._past = False
+        self.past = False
+        """Whether what was fed last belongs to the answer."""
 
     def feed(self, piece: str) -> str:
-        if self._past:
+        if self.past:
             return piece
         self._held += piece
         start = self._held.lstrip()
@@ -298,10 +323,10 @@ class _Thoughts:
 
     def end(self) -> str:
         """What was held back and turned out to be no thought."""
-        return "" if self._past or self._held.lstrip().startswith(self._OPEN) else self._let_go(self._held)
+        return "" if self.past or self._held.lstrip().startswith(self._OPEN) else self._let_go(self._held)
 
     def _let_go(self, text: str) -> str:
-        self._past, self._held = True, ""
+        self.past, self._held = True, ""
         return text
 
 

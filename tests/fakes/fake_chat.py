@@ -26,6 +26,8 @@ class FakeChat(BaseChatModel):
     delay: float = 0.0
     """Seconds before every word (and before an answer that is not streamed)."""
     usage: bool = True
+    logprob: Any = None
+    """Of every word, in OpenAI's form; None gives none."""
     _calls: list[list[BaseMessage]] = PrivateAttr(default_factory=list)
 
     @classmethod
@@ -53,20 +55,28 @@ class FakeChat(BaseChatModel):
         words_in, words_out = sum(len(str(m.text).split()) for m in messages), len(text.split())
         return UsageMetadata(input_tokens=words_in, output_tokens=words_out, total_tokens=words_in + words_out)
 
+    def _details(self, words: list[str]) -> dict[str, Any]:
+        if self.logprob is None:
+            return {}
+        return {"logprobs": {"content": [{"token": word, "logprob": self.logprob} for word in words], "refusal": None}}
+
+    def _whole(self, messages: list[BaseMessage]) -> ChatResult:
+        text = self._next(messages)
+        message = AIMessage(content=text, usage_metadata=self._used(messages, text), response_metadata=self._details(_words(text)))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
     def _pieces(self, messages: list[BaseMessage], text: str) -> Iterator[ChatGenerationChunk]:
-        for n, word in enumerate(text.split(" ")):
-            yield ChatGenerationChunk(message=AIMessageChunk(content=word if n == 0 else f" {word}"))
+        for word in _words(text):
+            yield ChatGenerationChunk(message=AIMessageChunk(content=word, response_metadata=self._details([word])))
         yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=self._used(messages, text)))
 
     def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
         time.sleep(self.delay)
-        text = self._next(messages)
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text, usage_metadata=self._used(messages, text)))])
+        return self._whole(messages)
 
     async def _agenerate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
         await asyncio.sleep(self.delay)
-        text = self._next(messages)
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text, usage_metadata=self._used(messages, text)))])
+        return self._whole(messages)
 
     def _stream(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         for chunk in self._pieces(messages, self._next(messages)):
@@ -79,3 +89,8 @@ class FakeChat(BaseChatModel):
         for chunk in self._pieces(messages, self._next(messages)):
             await asyncio.sleep(self.delay)
             yield chunk
+
+
+def _words(text: str) -> list[str]:
+    """With the spaces before them."""
+    return [word if n == 0 else f" {word}" for n, word in enumerate(text.split(" "))]

@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif mode == "wrong json":
             self._json({"hello": "world"})
         elif body.get("stream"):
-            self._events(text, mode, bool((body.get("stream_options") or {}).get("include_usage")))
+            self._events(text, mode, bool((body.get("stream_options") or {}).get("include_usage")), bool(body.get("logprobs")))
         elif mode == "cut":
             self._send(json.dumps(self._whole(text, body)).encode(), "application/json", only=40)
         elif mode == "refusal":
@@ -109,9 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": text, **more}
         made = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"]}
         used = {"usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}} if self.owner.usage else {}
-        return {**made, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **used}
+        told = {"logprobs": _logprobs(text.split(" "))} if text and body.get("logprobs") else {}
+        return {**made, "choices": [{"index": 0, "message": message, "finish_reason": "stop", **told}], **used}
 
-    def _events(self, text: str, mode: Mode, with_usage: bool) -> None:
+    def _events(self, text: str, mode: Mode, with_usage: bool, with_logprobs: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -131,15 +132,15 @@ class _Handler(BaseHTTPRequestHandler):
                 if n == 2 and mode == "ends early":
                     return self._end()
                 time.sleep(self.owner.word_pause)
-                self._delta({"content": word if n == 0 else f" {word}"})
+                self._delta({"content": word if n == 0 else f" {word}"}, logprobs=_logprobs([word]) if with_logprobs else None)
         self._delta({}, "stop")
         if with_usage and self.owner.usage:
             self._event({**_CHUNK, "choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}})
         self._write(b"data: [DONE]\n\n")
         return self._end()
 
-    def _delta(self, delta: dict[str, Any], ending: str | None = None) -> None:
-        self._event({**_CHUNK, "choices": [{"index": 0, "delta": delta, "finish_reason": ending}]})
+    def _delta(self, delta: dict[str, Any], ending: str | None = None, logprobs: dict[str, Any] | None = None) -> None:
+        self._event({**_CHUNK, "choices": [{"index": 0, "delta": delta, "finish_reason": ending, "logprobs": logprobs}]})
 
     def _event(self, event: Any) -> None:
         self._write(f"data: {json.dumps(event)}\n\n".encode())
@@ -174,6 +175,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _left(self) -> None:
         self.owner.client_left.set()
         self.close_connection = True
+
+
+def _logprobs(words: list[str]) -> dict[str, Any]:
+    """As it is sent where a client asks for it: of each word as many tenths as it has letters."""
+    return {"content": [{"token": word, "bytes": None, "logprob": -len(word) / 10, "top_logprobs": []} for word in words], "refusal": None}
 
 
 _CHUNK = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "test"}

@@ -15,7 +15,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, stream, without_thoughts
+from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, mean_logprob, stream, without_thoughts
 from passel.tools.errors import PasselError, UsageError
 
 ANSWER = "The Lathe flows through Port Callow."
@@ -287,6 +287,67 @@ def test_thoughts_do_not_depend_on_how_a_stream_is_cut(text: str, cuts: list[int
 async def test_an_answer_may_be_long_in_the_making_and_is_cut_off_by_time(fake_chat: Any) -> None:
     reply = await ask(fake_chat.of("late", delay=1000), "", "Which river?", timeout=0.1)
     assert reply.error == "fake did not answer within 0.1 s. Give the run more time, or take a faster model."
+
+
+# --- log-probabilities ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_is_asked_for_them_gives_log_probabilities(openai_server: Any) -> None:
+    model = load_chat_model("openai:test", base_url=openai_server.url, max_retries=0, logprobs=True)
+    reply = await ask(model, "", "Which river?", timeout=20)
+    pieces, streamed = await collect(stream(model, "", "Which river?", timeout=20))
+    assert len(pieces) == 6
+    letters = len(ANSWER.replace(" ", ""))
+    assert reply.logprob == streamed.logprob == pytest.approx(-letters / 10 / 6)
+
+
+async def test_no_server_is_asked_for_them_by_itself(model: Any, openai_server: Any) -> None:
+    assert (await ask(model, "", "Which river?", timeout=20)).logprob is None
+    assert (await collect(stream(model, "", "Which river?", timeout=20)))[1].logprob is None
+    assert not any("logprobs" in request for request in openai_server.requests)
+
+
+@pytest.mark.parametrize(
+    ("logprob", "mean"),
+    [(-0.5, -0.5), (0, 0.0), (-9999.0, -20.0), (-(10**400), -20.0), (0.5, None), (float("nan"), None), ("-0.5", None), (True, None)],
+)
+async def test_log_probabilities_that_are_none_are_not_given(fake_chat: Any, logprob: Any, mean: float | None) -> None:
+    model = fake_chat.of("The Lathe flows.", logprob=logprob)
+    reply = await ask(model, "", "Which river?", timeout=5)
+    streamed = (await collect(stream(model, "", "Which river?", timeout=5)))[1]
+    assert reply.text == streamed.text == "The Lathe flows."
+    assert reply.logprob == streamed.logprob == mean
+    assert reply.error is streamed.error is None
+
+
+def _tokens(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
+    return [{"token": token, "logprob": logprob} for token, logprob in pairs]
+
+
+def test_log_probabilities_are_those_of_the_answer() -> None:
+    thought = _tokens(("<think>", -9.0), (" the", -9.0), (" Osk", -9.0), ("</think>", -9.0), ("\n\n", -9.0))
+    said = _tokens(("The", -0.1), (" Lathe", -0.3))
+    assert mean_logprob({"content": [*thought, *said]}) == pytest.approx(-0.2)
+    assert mean_logprob(said) == pytest.approx(-0.2), "a list alone, as ollama has it"
+    assert mean_logprob(thought) is None
+    assert mean_logprob([]) is None
+
+
+JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+TOKENS = st.lists(JUNK | st.fixed_dictionaries({}, optional={"token": JUNK, "logprob": JUNK}), max_size=6)
+
+
+@given(JUNK | TOKENS | st.fixed_dictionaries({}, optional={"content": JUNK | TOKENS}))
+def test_whatever_stands_for_log_probabilities_is_one_or_none(given_by_a_server: Any) -> None:
+    mean = mean_logprob(given_by_a_server)
+    assert mean is None or -20.0 <= mean <= 0.0
+
+
+@given(st.lists(st.floats(-30, 0), min_size=1))
+def test_the_mean_lies_between_the_least_and_the_most(logprobs: list[float]) -> None:
+    mean = mean_logprob(_tokens(*(("word", logprob) for logprob in logprobs)))
+    assert mean is not None
+    assert max(-20.0, min(logprobs)) - 1e-9 <= mean <= max(-20.0, *logprobs) + 1e-9
 
 
 # --- structured output ---------------------------------------------------------------------------------------------------------------------

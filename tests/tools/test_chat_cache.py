@@ -31,6 +31,12 @@ async def test_streamed_answers_are_kept_and_given_again_whole(fake_chat: Any, t
     assert (await chat.ask(model, "system", "user", timeout=10)).text == again[-1].text
 
 
+async def test_log_probabilities_are_kept_too(fake_chat: Any, tmp_path: Path) -> None:
+    model = CachedChatModel.around(fake_chat.of("A whole answer.", logprob=-0.5), "fake", file=tmp_path / "chat.sqlite3")
+    first, again = await _streamed(model), await _streamed(model)
+    assert first[-1].logprob == again[-1].logprob == -0.5
+
+
 async def test_a_failure_is_not_kept(fake_chat: Any, tmp_path: Path) -> None:
     model = CachedChatModel.around(fake_chat.of(ValueError("out of order"), "mended"), "fake", file=tmp_path / "chat.sqlite3")
     assert (await chat.ask(model, "system", "user", timeout=10)).error

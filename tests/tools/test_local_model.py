@@ -91,6 +91,9 @@ async def test_ask_and_stream_give_the_same_real_tokens(model: LocalChatModel) -
     assert (streamed.tokens_in, streamed.tokens_out) == (reply.tokens_in, reply.tokens_out)
     assert 15 <= reply.tokens_in <= 40
     assert 5 <= reply.tokens_out <= 24
+    assert reply.logprob is not None
+    assert -5 < reply.logprob < 0
+    assert streamed.logprob == reply.logprob
     assert describe(model).startswith("local:")
 
 
