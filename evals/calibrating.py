@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..graphs.signals import WRITTEN
 from ..rerankers.calibration import Calibration
 from ..rerankers.calibrator import FOLDS, Calibrator, out_of_fold
 from ..rerankers.risk import Reference
@@ -72,7 +73,8 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
     """The calibration, and for each row what `answerable` would be without it.
 
     fallback: used where all evidence is there, as with a user's own questions. The reference of risk control are the questions as they are and those
-    without any evidence, each as told by calibrators that did not see it. Raises ValueError where every answer is right, or every one wrong.
+    without any evidence, each as told by calibrators that did not see it, to judge: it decides before a word is written, and a stream cannot unsay.
+    Raises ValueError where every answer is right, or every one wrong.
     """
     signals, folds, counts = [row.signals for row in rows], [row.fold for row in rows], _counts(rows)
     there, right = [row.there for row in rows], [row.right for row in rows]
@@ -81,7 +83,7 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
         answerable, unseen = fallback, [fallback(one) for one in signals]
     else:
         answerable, unseen = Calibrator.fit(signals, there, counts), out_of_fold(signals, there, folds, counts)
-    told = out_of_fold(signals, right, folds, counts)
+    told = out_of_fold(signals, right, folds, counts, leaving_out={WRITTEN})
     kept = [n for n, row in enumerate(rows) if row.kind != "part"]
     return Calibration(answerable, confidence, Reference(tuple(told[n] for n in kept), tuple(right[n] for n in kept))), unseen
 

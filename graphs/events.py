@@ -93,6 +93,8 @@ class Decided(_Event):
 class Answered(_Event):
     type: Literal["answered"] = "answered"
     answer: Answer
+    verdict: Verdict | None = None
+    """The last, with the probabilities of what was then written; None where the run came to none."""
 
 
 Event = Annotated[

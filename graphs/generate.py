@@ -62,6 +62,8 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             draft["refused"] += 1
     if replies and replies[-1].error:
         draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
+    if replies and (logprob := replies[-1].logprob) is not None:
+        draft["logprob"] = logprob
     draft["declined"] = draft["declined"] and not draft["sentences"]
     return {"draft": draft, "spent": spent_on(replies)}
 

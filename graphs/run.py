@@ -80,7 +80,8 @@ async def run(
         if waits and failure is None:
             last = await asyncio.to_thread(to_waiting, state, context, waits[0])
         else:
-            last = Answered(answer=await asyncio.to_thread(to_answer, state, context, latency_ms, failure))
+            verdict = Verdict.model_validate(state["verdict"]) if state.get("verdict") else None
+            last = Answered(answer=await asyncio.to_thread(to_answer, state, context, latency_ms, failure), verdict=verdict)
     except Exception as error:  # the corpus itself is out of reach
         log.exception("the run %s could not be put into words", question.get("trace_id", ""))
         known: dict[str, Any] = {"id": question.get("id"), "question": question["question"], "trace_id": question.get("trace_id", "")}

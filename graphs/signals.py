@@ -3,6 +3,8 @@
 From the selection (how likely nothing helps, the best of all candidates, the least of the chosen, what was left out), the question's names in the
 evidence, and the reader (how much surer than "no answer", how far ahead of another answer, and where it stands). More of them, such as the length of
 the question and whether what is said is of the kind that is asked for, told less on `val` than they cost.
+
+A chat model adds one when it has answered (`WRITTEN`), where it gives its tokens' log-probabilities.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from ..tools.reader import Found, scored_spans
 from ..tools.words import content_words, covered
 from .evidence import Read
 
+WRITTEN = "written"
+"""Mean log-probability of the tokens of a chat model's answer: known after judge, to verify alone."""
 _FURTHEST = 10.0
 """Log-odds beyond which nothing is surer."""
 _MOST_EXPECTED = 5.0

@@ -67,6 +67,8 @@ class Draft(TypedDict):
     """Sentences that no passage supports; they were never sent."""
     declined: bool
     failure: str | None
+    logprob: NotRequired[float]
+    """`Reply.logprob` of what was written, where the chat model gives it."""
 
 
 class Outcome(TypedDict):

@@ -9,7 +9,7 @@ Trustworthy Reranking" (TMLR 2024, arXiv 2402.12997), section 3.2, which fits a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Any
@@ -73,11 +73,18 @@ class Calibrator:
 
 
 def out_of_fold(
-    rows: Sequence[Signals], truth: Sequence[bool], folds: Sequence[int], counts: Sequence[float] | None = None, *, strength: float = 0.3
+    rows: Sequence[Signals],
+    truth: Sequence[bool],
+    folds: Sequence[int],
+    counts: Sequence[float] | None = None,
+    *,
+    strength: float = 0.3,
+    leaving_out: Collection[str] = (),
 ) -> list[float]:
     """For each row what a calibrator says that was fitted on the other folds: what may be promised of new questions.
 
-    folds: of each row, the same for all rows of one question. Raises ValueError where a fold leaves but one kind.
+    folds: of each row, the same for all rows of one question. leaving_out: signals that are learned from, but not known where it is asked. Raises
+    ValueError where a fold leaves but one kind.
     """
     chances = [0.0] * len(rows)
     for fold in set(folds):
@@ -85,5 +92,5 @@ def out_of_fold(
         fitted = Calibrator.fit([rows[n] for n in rest], [truth[n] for n in rest], counts and [counts[n] for n in rest], strength=strength)
         for n, of in enumerate(folds):
             if of == fold:
-                chances[n] = fitted(rows[n])
+                chances[n] = fitted({name: value for name, value in rows[n].items() if name not in leaving_out})
     return chances

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...graphs.answer import Answer, Verdict
 from ...graphs.context import RagContext
-from ...graphs.events import Answered, Event, Judged
+from ...graphs.events import Answered, Event
 from ...graphs.rag import build_graph
 from ...graphs.run import new_question, run
 from ...rerankers.calibration import Calibration
@@ -90,7 +89,8 @@ def predictor(
         history = list(question.history) if question.history else None
         filters = scope(question, setup.setting)
         asked = new_question(question.question, history=history, filters=filters, id=question.id, plan=question.plan)
-        answer, verdict = asyncio.run(_last(run(graph, context, asked)))
+        last = asyncio.run(_last(run(graph, context, asked)))
+        answer, verdict = last.answer, last.verdict
         scores = recorded.scores()
         return line_of(
             answer,
@@ -115,15 +115,10 @@ def _first_stage(found: Sequence[Candidate]) -> dict[str, Any]:
     return {"length": len(found), **{channel: sorted(of, reverse=True)[:_TOP] for channel, of in sorted(scores.items())}}
 
 
-async def _last(events: AsyncIterator[Event]) -> tuple[Answer, Verdict | None]:
-    """With the last verdict, where the run came to one."""
-    verdict: Verdict | None = None
-    last: Event | None = None
-    async for last in events:
-        if isinstance(last, Judged):
-            verdict = last.verdict
+async def _last(events: AsyncIterator[Event]) -> Answered:
+    *_, last = [event async for event in events]
     assert isinstance(last, Answered), "a run ends in Answered"
-    return last.answer, verdict
+    return last
 
 
 def values(question: Question, line: Line) -> Values | None:

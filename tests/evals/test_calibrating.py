@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from passel.evals.calibrating import SHARES, CalibrationRow, Kind, calibrate, calibration_parts, calibration_rows
 from passel.evals.question import Question
-from passel.rerankers.calibrator import Calibrator
+from passel.rerankers.calibrator import FOLDS, Calibrator
 
 ASKED = Question("q", "Who?", answers=("Ilse Marn",), dataset="set/dev")
 
@@ -59,6 +60,13 @@ def test_the_reference_holds_whole_and_empty_evidence_as_told_by_others() -> Non
     assert len(unseen) == 90
     assert made.answerable({"one": 2.0}) > 0.6 > 0.4 > made.answerable({"one": -1.0})
     assert unseen != [made.answerable(row.signals) for row in rows]
+
+
+def test_what_is_known_once_an_answer_was_written_is_learned_from_and_promises_nothing() -> None:
+    """judge decides without it, so the reference of risk control must be told without it."""
+    made, _ = calibrate([replace(row, signals={"written": -0.1 if row.right else -2.0}) for row in _rows(90)])
+    assert made.confidence({"written": -0.1}) > 0.8 > 0.2 > made.confidence({"written": -2.0})
+    assert len(set(made.reference.confidence)) <= FOLDS
 
 
 def test_a_large_set_counts_no_more_than_a_small_one() -> None:

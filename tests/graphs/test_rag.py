@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from passel.graphs.answer import Answer
 from passel.graphs.context import RagContext
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
+from passel.rerankers.calibrator import Calibrator, Weight
 from passel.rerankers.default import calibration, default_selector
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
@@ -232,6 +234,37 @@ async def test_the_answer_tells_what_the_calibrators_said(ask: Any) -> None:
         verdict = [event.verdict for event in events if event.type == "judged"][-1]
         assert (events[-1].answer.answerable, events[-1].answer.confidence) == (verdict.answerable, verdict.confidence)
         assert verdict.confidence == calibration().confidence(verdict.signals)
+
+
+async def test_how_sure_a_chat_model_was_of_its_words_is_one_more_signal(harbour: Corpus, fake_chat: Any) -> None:
+    shipped = calibration()
+    learned = Calibrator(shipped.confidence.bias, {**shipped.confidence.weights, "written": Weight(-0.5, 0.4, 1.0)})
+    answers = []
+    for logprob in (None, -0.125, -2.0):
+        model = fake_chat.of(WHOLE, "She was born in the village of Sedge. [1]", logprob=logprob)
+        context = RagContext(harbour, default_selector(harbour.encoder), model, calibration=replace(shipped, confidence=learned))
+        *before, last = [event async for event in run(build_graph().compile(), context, new_question(BRIDGE))]
+        judged = next(event.verdict for event in before if event.type == "judged")
+        assert last.verdict.signals == {**judged.signals, **({} if logprob is None else {"written": logprob})}
+        assert (last.answer.answerable, last.answer.confidence) == (last.verdict.answerable, last.verdict.confidence)
+        assert last.answer.confidence == learned(last.verdict.signals)
+        assert last.verdict.answerable == judged.answerable, "its calibrator knows no such signal"
+        answers.append(last.answer)
+    assert answers[1].confidence > answers[0].confidence > answers[2].confidence
+
+
+async def test_a_declining_is_no_signal(ask: Any, fake_chat: Any) -> None:
+    last = (await ask(BRIDGE, model=fake_chat.of(WHOLE, "UNKNOWN", logprob=-0.01)))[-1]
+    assert last.answer.outcome == "abstained"
+    assert "written" not in last.verdict.signals
+
+
+async def test_the_shipped_calibration_knows_nothing_of_tokens(ask: Any, fake_chat: Any) -> None:
+    told = [
+        (await ask(BRIDGE, model=fake_chat.of(WHOLE, "She was born in the village of Sedge. [1]", logprob=logprob)))[-1].answer
+        for logprob in (None, -3.0)
+    ]
+    assert (told[0].answerable, told[0].confidence) == (told[1].answerable, told[1].confidence)
 
 
 async def test_both_probabilities_are_always_there(ask: Any) -> None:

@@ -51,6 +51,13 @@ def test_out_of_fold_sees_no_row_of_its_fold() -> None:
     assert all(abs(chance - 0.5) < 0.2 for chance in told)
 
 
+def test_out_of_fold_may_be_told_less_than_it_learned_from() -> None:
+    rows = [{"told": float(n % 2), "later": float(n % 2)} for n in range(40)]
+    truth, folds = [n % 2 == 0 for n in range(40)], [n % 4 for n in range(40)]
+    whole, part = (out_of_fold(rows, truth, folds, leaving_out=left) for left in ((), {"later"}))
+    assert all(abs(less - 0.5) < abs(more - 0.5) for less, more in zip(part, whole, strict=True))
+
+
 def test_one_kind_alone_cannot_be_fitted() -> None:
     with pytest.raises(ValueError, match="both kinds"):
         Calibrator.fit([{"a": 1.0}, {"a": 2.0}], [True, True])

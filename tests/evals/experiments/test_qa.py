@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from passel.evals.experiments.qa import predictor
 from passel.evals.predictions import Line
+from passel.evals.setup import prepare
+from passel.rerankers.default import default_selector
+from passel.tools.budget import Budget
 
 ASKED = {"distractor": 16, "pool": 8}
 """So many questions of each setting: the graph takes its time."""
@@ -188,6 +192,21 @@ def test_variants_are_asked_anew_with_our_order_cut(invented: Any, measure: Call
     for heading, name in (("F1", "f1"), ("support F1", "support_f1"), ("tokens", "tokens"), ("passage-joint F1", "passage_joint_f1")):
         difference = table.rows[0].cells[table.columns.index(heading)]
         assert difference.value == pytest.approx(mean(a[name] - b[name] for a, b in zip(ours, theirs, strict=True)))
+
+
+def test_a_line_holds_how_sure_a_chat_model_was_of_its_words(invented: Any, fake_chat: Any) -> None:
+    """What `passel train calibrator --model` learns its weight from."""
+
+    def answer(messages: list[Any]) -> str:
+        gold = next(passage for passage in invented.rows[0]["passages"] if passage["is_supporting"])
+        return '{"sub_questions": []}' if "sub-questions" in str(messages[0].text) else gold["text"]
+
+    with prepare([str(invented.dev)], setting="distractor", limit=1) as setup:
+        selector = default_selector(setup.encoder)
+        models = [fake_chat.of(answer, logprob=logprob) for logprob in (None, -0.5)]
+        lines = [predictor(setup, lambda _: selector, Budget(), model)(setup.questions[0].blind()) for model in models]
+    assert [line["outcome"] in ("answered", "partial") for line in lines] == [True, True]
+    assert lines[1]["signals"] == {**lines[0]["signals"], "written": -0.5}
 
 
 def test_one_question_alone(invented: Any, measure: Callable[..., Any]) -> None:
