@@ -12,6 +12,14 @@ export class Text {
     const part = this.parts.slice(Math.max(0, start), Math.max(0, end));
     return typeof part === "string" ? part : part.join("");
   }
+
+  // Where `part` stands first; -1 where it does not.
+  indexOf(part) {
+    if (typeof this.parts === "string") return this.parts.indexOf(part);
+    const whole = this.parts.join("");
+    const at = whole.indexOf(part);
+    return at < 0 ? at : Array.from(whole.slice(0, at)).length;
+  }
 }
 
 export function shortened(text, most) {

@@ -17,15 +17,29 @@ export async function openCitation(citations, n, corpus) {
   show(cited.title || cited.source, walk, view);
   try {
     const passage = await read(corpusPath(corpus, `/passages/${encodeURIComponent(cited.passage_id)}`));
-    if (shows(view)) fill(view, passage, cited.span, corpus);
-  } catch (error) {
+    const span = standing(passage, cited);
     if (!shows(view)) return;
-    const gone = error instanceof Failure && error.status === 404;
-    view.replaceChildren(
-      el("p.soft", null, gone ? "This passage is no longer in the corpus: its document was changed or deleted since. The quote was:" : error.message),
-      el("blockquote", null, el("mark", null, data(cited.quote))),
-      el("p.where", null, data(cited.source)));
+    if (span) fill(view, passage, span, corpus);
+    else alone(view, cited, GONE);
+  } catch (error) {
+    if (shows(view)) alone(view, cited, error instanceof Failure && error.status === 404 ? GONE : error.message);
   }
+}
+
+const GONE = "This passage is no longer in the corpus: its document was changed or deleted since. The quote was:";
+
+// The quote without what stood around it, and why.
+function alone(view, cited, why) {
+  view.replaceChildren(el("p.soft", null, why), el("blockquote", null, el("mark", null, data(cited.quote))), el("p.where", null, data(cited.source)));
+}
+
+// Where in the document the quote stands today: text that was put in before the passage has moved it. null: not in this passage.
+function standing(passage, { span, quote }) {
+  const text = new Text(passage.text);
+  const from = passage.span[0];
+  if (text.slice(span[0] - from, span[1] - from) === quote) return span;
+  const at = text.indexOf(quote);
+  return at < 0 ? null : [from + at, from + at + new Text(quote).length];
 }
 
 // A passage that is not cited; `known` has its id, its title and at least the beginning of its text.

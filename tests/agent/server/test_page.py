@@ -186,6 +186,38 @@ def test_a_passage_that_is_gone_still_has_its_quote(served: Any, visit: Any, cor
     assert "no longer in the corpus" in page.locator("#panel").inner_text()
 
 
+def test_a_quote_is_marked_where_it_stands_today(served: Any, visit: Any, corpus: str) -> None:
+    """Text that is put in before a passage moves it; the passage itself is the same."""
+    ferry = "# Wren Ferry\n\n🦆 Ducks live here. The captain of the Wren Ferry is Odile Marsh. The Lathe is wide, and the crossing takes an hour.\n"
+    with served.client() as http:
+
+        def put(text: str) -> None:
+            http.post(f"/corpora/{corpus}/documents", files=[("files", ("wren.md", text.encode()))]).raise_for_status()
+
+        put(ferry)
+        page = visit(f"{served.url}/#{corpus}")
+        turn = ask(page, "Who is the captain of the Wren Ferry?")
+        turn.locator(".mark").first.click()
+        quote = marked(page)
+        assert "Odile Marsh" in quote
+        page.keyboard.press("Escape")
+        put(f"# Prices\n\nA cow pays twice. 🐄\n\n{ferry}")
+        turn.locator(".mark").first.click()
+        assert marked(page) == quote
+        page.get_by_role("button", name="Show it in the document").click()
+        page.get_by_role("button", name="Show it in the document").wait_for(state="detached")
+        assert marked(page) == quote
+        page.keyboard.press("Escape")
+
+        def other(route: Any) -> None:
+            route.fulfill(json={**route.fetch().json(), "text": "Another text, of the same length or so, without what was cited from it."})
+
+        page.route("**/passages/*", other)
+        turn.locator(".mark").first.click()
+        assert marked(page) == quote
+        assert "no longer in the corpus" in page.locator("#panel").inner_text()
+
+
 def test_what_was_not_selected_is_one_click_away(served: Any, visit: Any) -> None:
     page = visit(served.url)
     turn = ask(page, BUILT)
