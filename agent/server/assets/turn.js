@@ -43,8 +43,9 @@ export class Turn {
     say(text);
   }
 
-  // One more sentence; its citations are those of all sentences so far, numbered as in the end.
+  // One more sentence; its citations are those of all sentences so far, numbered as in the end. What was said stays said, if the run ends before its answer.
   sentence({ text, citations }) {
+    Object.assign(this.record, { answer: [this.record.answer, text].filter(Boolean).join(" "), citations });
     this.text.append(el("span.sentence", null, ...marked(text, citations, this.#open(citations)), " "));
   }
 

@@ -514,6 +514,40 @@ def test_busy_broken_failed_stopped_and_gone(served: Any, visit: Any) -> None:
     gone.wait_for(state="hidden")
 
 
+def test_what_was_said_before_it_was_stopped_stays(served: Any, visit: Any) -> None:
+    page = visit(served.url)
+    page.locator(".some li").first.wait_for()
+    first, second = "It is 39 metres high [1].", "A survey says 41 metres [2]."
+    told = stream(
+        ("sentence", {"text": first, "citations": ANSWER["citations"][:1]}),
+        ("sentence", {"text": second, "citations": ANSWER["citations"]}),
+    )
+    page.evaluate(
+        """(told) => {
+            const real = window.fetch;
+            window.fetch = (path, options) => (path !== "v1/answer" ? real(path, options) : Promise.resolve(new Response(new ReadableStream({
+                start(body) {
+                    body.enqueue(new TextEncoder().encode(told)); // and then nothing
+                    options.signal.addEventListener("abort", () => body.error(new DOMException("stopped", "AbortError")));
+                },
+            }))));
+        }""",
+        told,
+    )
+    page.get_by_label("Your question").fill("How high is it?")
+    page.keyboard.press("Enter")
+    page.locator(".sentence").nth(1).wait_for()
+    page.get_by_role("button", name="Stop").click()
+    turn = over(page)
+    assert turn.get_attribute("data-outcome") == "stopped"
+    for reload in (False, True):
+        if reload:
+            page.reload()
+            turn.wait_for()
+        assert turn.locator(".text p").last.inner_text().replace("\xa0", " ") == "It is 39 metres high 1. A survey says 41 metres 2."
+        assert turn.locator(".cited-quote").all_inner_texts() == ["39 metres", "41 metres"]
+
+
 def test_stopped_in_the_middle_it_is_asked_again(start: Any, visit: Any, openai_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The chat model never answers: the steps before it are there, and the server drops its request when the person gives up."""
     monkeypatch.setenv("OPENAI_API_KEY", "x")
