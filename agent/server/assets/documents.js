@@ -8,7 +8,7 @@ import { openDocument } from "./passage.js";
 import { upload } from "./upload.js";
 
 const PAGE = 200;
-const uploads = new Map(); // corpus → the element that tells of its last upload: it goes on when the panel is closed
+const uploads = new Map(); // corpus → {boxes: an element that tells of its uploads, left: how many, last: its end}: they go on when the panel is closed
 
 export const openDocuments = (corpus, hooks) => fill(corpus, hooks, show);
 
@@ -20,7 +20,7 @@ async function fill(corpus, { changed, deleted }, place) {
   const view = el("div.documents-view", null, head,
     el("div.adding", null, el("p", null, "Drop files or folders anywhere on this page, or"), button("Choose files", () => byId("files").click(), "button.strong"),
       el("p.soft", null, "Markdown, text, PDF, Word, HTML, or .jsonl with a document a line")),
-    uploads.get(corpus.name) ?? null, list, more,
+    uploads.get(corpus.name)?.boxes ?? null, list, more,
     corpus.default ? null : el("p.below.end", null, button(`Delete the corpus ${corpus.name}`, () => removeCorpus(corpus, deleted), "button.quiet.danger")));
   place(`Documents in ${corpus.name}`, view);
 
@@ -69,25 +69,43 @@ async function removeCorpus(corpus, deleted) {
   }
 }
 
-// Adds files: the panel opens and tells how far it is, and in the end what came of each.
-export async function add(corpus, files, hooks) {
+// Adds files, after those that are being added to the corpus: the panel opens and tells how far it is, and in the end what came of each.
+export function add(corpus, files, hooks) {
+  const queue = uploads.get(corpus.name) ?? { boxes: el("div.uploads"), left: 0, last: null };
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Adding ${count(files.length, "file")}` });
-  const text = el("p.soft", null, "Sending");
+  const text = el("p.soft", null, queue.left ? "Waiting for the files before" : "Sending");
   const ending = new AbortController();
-  const box = el("section.upload", { "aria-label": "Upload" }, el("h3", null, `Adding ${count(files.length, "file")}`), bar, text, button("Stop", () => ending.abort()));
-  uploads.set(corpus.name, box);
+  const stop = () => { ending.abort(); text.textContent = "Stopping"; };
+  const box = el("section.upload", { "aria-label": "Upload" }, el("h3", null, `Adding ${count(files.length, "file")}`), bar, text, button("Stop", stop));
+  queue.boxes.append(box);
+  queue.left += 1;
+  uploads.set(corpus.name, queue);
   openDocuments(corpus, hooks);
   say(`Adding ${count(files.length, "file")} to ${corpus.name}.`);
-  try {
-    const report = await upload(corpus.name, files, (now) => { bar.value = now.share; text.textContent = now.text; }, ending.signal);
-    box.replaceChildren(...told(report, files.length));
-  } catch (error) {
-    const words = error.name === "AbortError" ? "Stopped. What was added by then stays." : error.message;
-    box.replaceChildren(el("h3", null, "Not all was added"), el("p.fault", { role: "alert" }, words), button("Try again", () => add(corpus, files, hooks)));
+  queue.last = work(queue.last);
+  return queue.last;
+
+  async function work(before) {
+    await before;
+    try {
+      ending.signal.throwIfAborted();
+      const report = await upload(corpus.name, files, (now) => { bar.value = now.share; text.textContent = now.text; }, ending.signal);
+      box.replaceChildren(...told(report, files.length));
+    } catch (error) {
+      const words = error.name === "AbortError" ? "Stopped. What was added by then stays." : error.message;
+      const again = () => { box.remove(); add(corpus, files, hooks); };
+      box.replaceChildren(el("h3", null, "Not all was added"), el("p.fault", { role: "alert" }, words), button("Try again", again));
+    }
+    try {
+      await hooks.changed();
+      if (shows(box)) await fill(corpus, hooks, put); // nobody is taken away from a question they are writing
+    } catch (error) {
+      box.append(el("p.fault", { role: "alert" }, error.message));
+    } finally {
+      queue.left -= 1;
+      if (!queue.left) uploads.delete(corpus.name); // what they tell stays until the panel is opened anew
+    }
   }
-  await hooks.changed();
-  if (shows(box)) await fill(corpus, hooks, put); // nobody is taken away from a question they are writing
-  uploads.delete(corpus.name);
 }
 
 function told(report, files) {

@@ -253,6 +253,32 @@ def test_upload_and_ask_about_it(served: Any, visit: Any, corpus: str, tmp_path:
     page.locator(".documents li").wait_for(state="detached")
 
 
+def test_uploads_to_a_corpus_wait_for_each_other(served: Any, visit: Any, corpus: str, tmp_path: Path) -> None:
+    page = visit(f"{served.url}/#{corpus}")
+    page.get_by_text("is empty. Add some documents first").wait_for()
+    sent: list[Any] = []
+    page.route("**/documents?stream=true", lambda route: sent.append(route))
+    for name in ("one.md", "two.md"):
+        (tmp_path / name).write_text(f"The captain of the ferry {name} is Odile Marsh.")
+        page.locator("#files").set_input_files(tmp_path / name)
+    boxes = page.locator(".upload")
+    boxes.nth(1).get_by_text("Waiting for the files before").wait_for()
+    assert boxes.count() == 2, "the first is still told of"
+    for n in range(2):
+        while len(sent) <= n:
+            page.wait_for_timeout(20)
+        assert len(sent) == n + 1
+        if n:  # the page cannot bring itself up to date: it says so, and the queue goes on
+            page.route("**/corpora", lambda route: route.fulfill(status=500))
+        sent[n].continue_()
+        boxes.nth(n).get_by_text("1 added.").wait_for()
+    boxes.nth(1).get_by_text("status 500").wait_for()
+    page.unroute("**/corpora")
+    page.locator("#documents").click()
+    page.locator(".documents li").nth(1).wait_for()
+    assert boxes.count() == 0, "told once"
+
+
 def test_files_are_dropped_anywhere(served: Any, visit: Any, corpus: str) -> None:
     page = visit(f"{served.url}/#{corpus}")
     page.get_by_text("is empty. Add some documents first").wait_for()
