@@ -47,11 +47,18 @@ export class Conversation {
     this.changed.kept();
   }
 
-  stop() {
+  // Resolves when nothing runs any more, and nothing more is kept of it.
+  async stop() {
     this.running?.abort();
+    await this.asked;
   }
 
-  async ask(question) {
+  ask(question) {
+    this.asked = this.#ask(question);
+    return this.asked;
+  }
+
+  async #ask(question) {
     const record = { question, at: Date.now(), outcome: "interrupted", answer: "", steps: [], citations: [], selected: [], candidates: [] };
     this.records.push(record);
     this.keep(); // a reload in between must not lose the question

@@ -34,6 +34,7 @@ async function refresh() {
 }
 
 async function deleted() {
+  await conversation.stop(); // in its end it keeps what it has
   kept.dropCorpus(corpus.name);
   closePanel();
   await loadCorpora();
@@ -77,6 +78,7 @@ function list() {
 
 async function forget(one) {
   if (!(await dialog({ title: "Delete this conversation?", text: one.title, yes: "Delete", danger: true }))) return;
+  if (one.id === conversation.id) await conversation.stop(); // or its end would write it back, here and on the server
   try {
     await call(`threads/${encodeURIComponent(one.id)}?corpus=${encodeURIComponent(one.corpus)}`, { method: "DELETE" });
   } catch (error) {

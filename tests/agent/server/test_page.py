@@ -335,6 +335,21 @@ def test_a_reload_finds_the_conversation(served: Any, visit: Any) -> None:
         assert http.get(f"/threads/{other.url.rpartition('/')[2]}").status_code == 404
 
 
+def test_a_conversation_that_is_deleted_while_it_runs_does_not_come_back(served: Any, visit: Any) -> None:
+    page = visit(served.url)
+    page.locator(".some li").first.wait_for()
+    page.route("**/v1/answer", lambda route: None)  # never answered
+    page.get_by_label("Your question").fill(BUILT)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name=f"Delete the conversation: {BUILT}").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.locator("body.fresh").wait_for()
+    assert page.locator("#conversations li").count() == 0
+    page.reload()
+    page.locator(".some li").first.wait_for()
+    assert page.locator("#conversations li").count() == 0
+
+
 def test_what_is_kept_is_bounded(served: Any, visit: Any) -> None:
     page = visit(served.url)
     page.locator("body.fresh").wait_for()
