@@ -253,9 +253,16 @@ class Agent:
         """What a thread remembers: (question, answer) pairs, oldest first."""
         return self._loop.run(self._turns(thread))
 
+    async def aturns(self, thread: str) -> list[tuple[str, str]]:
+        return await self._loop.arun(self._turns(thread))
+
     def forget(self, thread: str) -> None:
-        """Deletes a conversation."""
+        """Deletes a conversation, once no run is under way on it."""
         self._loop.run(self._forget(thread))
+
+    async def aforget(self, thread: str) -> None:
+        """Cancelling it ends the wait."""
+        await self._loop.arun(self._forget(thread))
 
     def keep(self, answer: Answer) -> None:
         """Makes an answer known by its trace id to `feedback`, in every process, while it is among the last 1,000 that were kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import Literal, cast
@@ -12,12 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...graphs.answer import Answer
 from ...graphs.events import Answered, Event
-from ...tools.errors import UsageError
+from ...tools.errors import PasselError, UsageError
 from ...tools.home import passel_home
 from ..agent import Agent
 from ..feedback import FEEDBACK, FeedbackFile
 from .body import Body
 from .errors import ApiError
+
+log = logging.getLogger("passel.server")
 
 
 class Feedback(Body):
@@ -53,12 +56,20 @@ async def keeping(agent: Agent, events: AsyncIterator[Event]) -> AsyncGenerator[
     async with aclosing(cast("AsyncGenerator[Event]", events)) as open_events:
         async for event in open_events:
             if isinstance(event, Answered):
-                await asyncio.to_thread(agent.keep, event.answer)
+                await _keep(agent, event.answer)
             yield event
 
 
 async def kept(agent: Agent, answer: Awaitable[Answer]) -> Answer:
     """The answer, known by its trace id."""
     made = await answer
-    await asyncio.to_thread(agent.keep, made)
+    await _keep(agent, made)
     return made
+
+
+async def _keep(agent: Agent, answer: Answer) -> None:
+    """Failing is logged: the answer counts."""
+    try:
+        await asyncio.to_thread(agent.keep, answer)
+    except PasselError:
+        log.exception("the answer %s cannot be judged: it is not kept", answer.trace_id)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
+from ..agent import Agent
 from .asking import ThreadName
 from .errors import ApiError
+from .running import finish
 from .serving import Serving
 
 Name = Annotated[ThreadName, Path(description="the name that the questions gave as `thread`")]
@@ -35,21 +36,25 @@ class DeletedThread(BaseModel):
 def routes(serving: Serving) -> APIRouter:
     router = APIRouter(prefix="/threads", tags=["threads"])
 
-    @router.get("/{id}")
-    async def read_thread(id: Name, corpus: OfCorpus = None) -> Thread:
+    @router.get("/{id:path}")
+    async def read_thread(id: Name, request: Request, corpus: OfCorpus = None) -> Thread:
         """The last turns, oldest first; questions as they were understood, answers without their citations."""
         agent = await serving.aagent(corpus)
-        turns = await asyncio.to_thread(agent.turns, id)
+        turns = await finish(request, agent.aturns(id), serving.limits.seconds)
         if not turns:
             raise ApiError(404, "There is no such thread.", param="id", code="thread_not_found")
         return Thread(id=id, corpus=agent.corpus.name, turns=[Turn(question=question, answer=answer) for question, answer in turns])
 
-    @router.delete("/{id}")
-    async def delete_thread(id: Name, corpus: OfCorpus = None) -> DeletedThread:
-        """`deleted` is false where there was none."""
+    @router.delete("/{id:path}")
+    async def delete_thread(id: Name, request: Request, corpus: OfCorpus = None) -> DeletedThread:
+        """Waits for a run that is under way on it. `deleted` is false where there was none."""
         agent = await serving.aagent(corpus)
-        there = bool(await asyncio.to_thread(agent.turns, id))
-        await asyncio.to_thread(agent.forget, id)
-        return DeletedThread(id=id, deleted=there)
+        return DeletedThread(id=id, deleted=await finish(request, _deleted(agent, id), serving.limits.seconds))
 
     return router
+
+
+async def _deleted(agent: Agent, id: str) -> bool:
+    there = bool(await agent.aturns(id))
+    await agent.aforget(id)
+    return there

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -83,6 +86,62 @@ def test_threads(served: Any) -> None:
         assert http.delete("/threads/ann").json() == {"id": "ann", "deleted": True}
         assert http.delete("/threads/ann").json() == {"id": "ann", "deleted": False}
         assert http.get("/threads/ann").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["team/ann", "a b/ü?#%", "/"])
+def test_whatever_a_thread_is_called(served: Any, name: str) -> None:
+    path = f"/threads/{quote(name, safe='')}"
+    with served.client() as http:
+        http.post("/v1/answer", json={"question": BUILT, "thread": name})
+        assert http.get(path).json()["id"] == name
+        assert http.delete(path).json() == {"id": name, "deleted": True}
+        assert http.get(path).status_code == 404
+
+
+def test_deleting_a_thread_waits_for_its_run_and_no_longer_than_its_client(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who wait take no worker from others."""
+    entered, go = threading.Event(), threading.Event()
+    agent = served.serving.agent()
+    select = agent.selector.select
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        entered.set()
+        go.wait(60)
+        return select(*args, **kwargs)
+
+    monkeypatch.setattr(agent, "selector", SimpleNamespace(select=slow))
+
+    async def delete_and_leave() -> list[object]:
+        async with httpx.AsyncClient(base_url=served.url, timeout=3) as http:
+            return await asyncio.gather(*(http.delete("/threads/busy") for _ in range(40)), return_exceptions=True)
+
+    with served.client() as http:
+        thread = threading.Thread(target=http.post, args=("/v1/answer",), kwargs={"json": {"question": BUILT, "thread": "busy"}})
+        thread.start()
+        try:
+            assert entered.wait(60)
+            assert {type(left) for left in asyncio.run(delete_and_leave())} == {httpx.ReadTimeout}
+            assert http.get("/corpora", timeout=10).status_code == 200
+        finally:
+            go.set()
+            thread.join(60)
+        assert len(http.get("/threads/busy").json()["turns"]) == 1, "nobody waits to delete it any more"
+        assert http.delete("/threads/busy").json()["deleted"] is True
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_counts_though_it_cannot_be_kept(served: Any, stream: bool) -> None:
+    file = served.home / FEEDBACK
+    before = file.read_bytes() if file.exists() else None
+    file.write_text("this is no database, and it is longer than the head of one would be: " * 4)
+    try:
+        with served.client() as http:
+            answer = http.post("/v1/answer", json={"question": BUILT, "stream": stream})
+    finally:
+        file.unlink() if before is None else file.write_bytes(before)
+    assert answer.status_code == 200
+    assert "event: error" not in answer.text
+    assert "Mirel Ostane" in answer.text
 
 
 def test_answers_of_many_threads_do_not_mix(served: Any) -> None:
