@@ -26,6 +26,8 @@ class Selection:
     nothing: float = 0.0
     """P(nothing here helps), where the selector can tell."""
     fallback: bool = False
+    most: int | None = None
+    """Passages that it may hold, where there is such a limit: what is put beside the chosen ones keeps to it."""
 
     def __post_init__(self) -> None:
         if len(set(self.ids)) != len(self.ids):

@@ -35,7 +35,7 @@ def with_versions(
     *,
     token_budget: int,
 ) -> Selection:
-    """The selection with versions settled, its other passages in their order, within the budget. `candidates` come with their passages."""
+    """The selection with versions settled, its other passages in their order, within the budget and `selection.most`. `candidates` come with their passages."""
     passages = {candidate.passage_id: candidate.passage for candidate in candidates if candidate.passage is not None}
     alike = {id: _versions_of(passages[id], passages.values()) for id in selection.ids}
     if not any(alike.values()):
@@ -52,16 +52,19 @@ def with_versions(
             chosen.remove(id)
         elif better:
             chosen[chosen.index(id)] = max(better, key=lambda other: read[other].bare.relevance)
-    spent = sum(tokens[id] for id in chosen)
+    spent, kept = sum(tokens[id] for id in chosen), len(chosen)
+    room = len(passages) if selection.most is None else selection.most
     for id in tuple(chosen):
         for other in [other for other, differing in alike.get(id, {}).items() if differing.values][:_TOLD]:
-            if other not in chosen and spent + tokens[other] <= token_budget:
+            if other not in chosen and len(chosen) < room and spent + tokens[other] <= token_budget:
                 chosen.insert(chosen.index(id) + 1, other)
                 spent += tokens[other]
     if tuple(chosen) == selection.ids or spent > token_budget:
         return selection
     known = {**dict(zip(selection.ranked, selection.scores, strict=False)), **dict(zip(selection.ids, selection.relevance, strict=True))}
-    return replace(selection, ids=tuple(chosen), relevance=tuple(known.get(id, 0.0) for id in chosen), tokens=spent)
+    added = len(chosen) - kept
+    why = selection.stop_reason + (f"; {added} other version{'s' * (added != 1)} added" if added else "")
+    return replace(selection, ids=tuple(chosen), relevance=tuple(known.get(id, 0.0) for id in chosen), stop_reason=why, tokens=spent)
 
 
 def _versions_of(passage: Passage, others: Iterable[Passage]) -> dict[str, Versions]:

@@ -61,6 +61,7 @@ class LearnedSelector:
             ranked=tuple(ids[place] for place in order),
             scores=tuple(accumulate((relevance[place] for place in order), min)),  # never above an earlier one's: cut rules want them falling
             nothing=float(steps[0, -1].exp()),
+            most=self.most,
         )
 
     def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor, steps: torch.Tensor) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from passel.rerankers.default import pair_model
+from passel.rerankers.default import default_selector, pair_model
 from passel.rerankers.selection import Selection
 from passel.rerankers.versions import with_versions
 from passel.tools.candidate import Candidate, Hit
+from passel.tools.given import given_candidates
 from passel.tools.passage import Passage
 
 HALL = "The Harbour Hall in Arn was designed by Ilse Marn and opened in 1871. Its tower is 41 metres high. Otto Vane built its clock."
 TEXTS = {
     "hall": HALL,
     "other": HALL.replace("Ilse Marn", "Joss Harl"),
+    "third": HALL.replace("Ilse Marn", "Ane Voss"),
     "short": HALL.partition(" Otto")[0],
     "without": HALL.replace(" and opened in 1871", ""),
     "same": HALL,
@@ -34,8 +38,8 @@ def count(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def settled(chosen: list[str], there: list[str], budget: int = 2_000, question: str = WHO) -> Selection:
-    selection = Selection(tuple(chosen), (0.9,) * len(chosen), "stop", sum(count([TEXTS[id] for id in chosen])))
+def settled(chosen: list[str], there: list[str], budget: int = 2_000, question: str = WHO, most: int | None = None) -> Selection:
+    selection = Selection(tuple(chosen), (0.9,) * len(chosen), "stop", sum(count([TEXTS[id] for id in chosen])), most=most)
     return with_versions(selection, question, list(map(candidate, there)), pair_model(), count, token_budget=budget)
 
 
@@ -48,6 +52,19 @@ def test_only_within_the_budget() -> None:
     tight = sum(len(TEXTS[id].split()) for id in ("hall", "other")) - 1
     assert settled(["hall"], ["hall", "other"], tight).ids == ("hall",)
     assert settled(["hall"], ["hall", "other"], tight + 1).ids == ("hall", "other")
+
+
+@pytest.mark.parametrize(("most", "said"), [(1, ""), (2, "; 1 other version added"), (3, "; 2 other versions added"), (None, "; 2 other versions added")])
+def test_only_as_many_passages_as_may_be_selected_and_it_is_said(most: int | None, said: str) -> None:
+    after = settled(["hall"], ["hall", "other", "third"], most=most)
+    assert (len(after.ids), after.ids[0], after.stop_reason) == (most or 3, "hall", f"stop{said}")
+
+
+def test_the_selectors_own_limit_counts(encoder: Any) -> None:
+    both = given_candidates(encoder, WHO, [("Harbour Hall", TEXTS["hall"]), ("Harbour Hall", TEXTS["other"])])
+    for most in (1, 2):
+        selection = default_selector(encoder, most=most).select(WHO, both, token_budget=2_000)
+        assert len(with_versions(selection, WHO, both, pair_model(), count, token_budget=2_000).ids) == most
 
 
 def test_of_copies_one_is_kept_the_longer() -> None:
