@@ -1,7 +1,8 @@
 """Every selector and every ranker as LangChain's document compressor.
 
-A selector wants to know how passages were found. Documents of `PasselRetriever` bring that along, so they are judged as in the graph; other documents
-are searched first, for this question alone (`tools/given.py` tells what that is worth).
+A selector wants to know how passages were found. Documents of `PasselRetriever` bring that along, so the selector judges them as in the graph; other
+documents are searched first, for this question alone (`tools/given.py` tells what that is worth). Versions of one text, which the graph settles once
+the selector has chosen (`versions.py`), stay as it chose.
 """
 
 from __future__ import annotations

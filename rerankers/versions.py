@@ -35,7 +35,10 @@ def with_versions(
     *,
     token_budget: int,
 ) -> Selection:
-    """The selection with versions settled, its other passages in their order, within the budget and `selection.most`. `candidates` come with their passages."""
+    """The selection with versions settled, its other passages in their order, within the budget and `selection.most`.
+
+    `candidates` come with their passages.
+    """
     passages = {candidate.passage_id: candidate.passage for candidate in candidates if candidate.passage is not None}
     alike = {id: _versions_of(passages[id], passages.values()) for id in selection.ids}
     if not any(alike.values()):
