@@ -14,12 +14,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
-from ..tools.errors import Closed, PasselError
+from ..tools.errors import PasselError
 
 T = TypeVar("T")
 _END = object()
 _CLOSED = ("this agent is closed", "Make a new one.")
 _FORKED = ("this agent was made before the process forked", "Make an Agent in each worker process.")
+
+
+class Closed(PasselError):
+    """The agent was closed before its answer was there."""
 
 
 class OwnLoop:

@@ -24,7 +24,3 @@ class CorpusBusy(PasselError):
 
 class CorpusMismatch(PasselError):
     """The corpus was built with another encoder, splitter or format than the one asked for."""
-
-
-class Closed(PasselError):
-    """The agent was closed before its answer was there."""

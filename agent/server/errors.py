@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ...tools.errors import Closed, CorpusBusy, CorpusMismatch, PasselError, UsageError
+from ...tools.errors import CorpusBusy, CorpusMismatch, PasselError, UsageError
+from ..loop import Closed
 
 log = logging.getLogger("passel.server")
 
