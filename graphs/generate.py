@@ -15,32 +15,29 @@ from ..tools import chat
 from ..tools.sentences import sentences
 from .citing import numbered_citations
 from .context import RagContext, selected_passages, spent_on, with_passages
+from .drafting import add_written, empty_draft
 from .events import Sentence
 from .evidence import read_selected
 from .extract import extract
-from .prompts import GENERATE, UNKNOWN, numbered
-from .state import Draft, DraftSentence, RagState, RagUpdate, ready
-from .support import checked
-
-MOST_SENTENCES = 12
-"""Of an answer; what a chat model writes beyond them is not said, and the answer is a part."""
+from .prompts import GENERATE, numbered
+from .state import DraftSentence, RagState, RagUpdate, ready
 
 
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
     context = runtime.context
     passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
-    draft: Draft = {"sentences": [], "refused": 0, "declined": False, "failure": None}
+    draft = empty_draft()
     replies: list[chat.Reply] = []
 
-    def say(sentence: DraftSentence) -> None:
-        draft["sentences"].append(sentence)
+    def say_last() -> None:
         citations, texts = numbered_citations(draft["sentences"], passages, state["sub_questions"])
         runtime.stream_writer(Sentence(text=texts[-1], citations=citations))
 
     if context.model is None:
         for sentence in await asyncio.to_thread(_extracted, state, context):
-            say(sentence)
+            draft["sentences"].append(sentence)
+            say_last()
         draft["declined"] = not draft["sentences"]
         return {"draft": draft}
 
@@ -51,15 +48,8 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     async for piece in _sentences(chat.stream(context.model, GENERATE, prompt, timeout=context.time_left())):
         if isinstance(piece, chat.Reply):
             replies.append(piece)
-        elif UNKNOWN in piece:
-            draft["declined"] = True
-        elif cited := await asyncio.to_thread(checked, piece, state["standalone"], passages, context.reader):
-            if len(draft["sentences"]) >= MOST_SENTENCES:
-                draft["refused"] += 1
-            elif all(cited["text"] != said["text"] for said in draft["sentences"]):  # weak models repeat themselves
-                say(cited)
-        elif any(map(str.isalpha, piece)):  # not a lone "[2]"
-            draft["refused"] += 1
+        elif await asyncio.to_thread(add_written, draft, piece, state["standalone"], passages, context.reader):
+            say_last()
     if replies and replies[-1].error:
         draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
     if replies and (logprob := replies[-1].logprob) is not None:

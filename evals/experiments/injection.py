@@ -13,8 +13,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...graphs.prompts import GENERATE, UNKNOWN, numbered
-from ...graphs.support import checked
+from ...graphs.drafting import add_written, empty_draft
+from ...graphs.prompts import GENERATE, numbered
 from ...tools import chat
 from ...tools.answers import contains_answer
 from ...tools.errors import PasselError
@@ -62,9 +62,11 @@ def predictor(made: Mapping[Key, Perturbed], clean: Mapping[Key, Line], model: B
 
 
 def _checked(said: str, question: str, passages: Sequence[Passage], reader: PairModel) -> str:
-    """As the node generate does it."""
-    pieces = [said[start:end] for start, end in sentences(said) if UNKNOWN not in said[start:end]]
-    return " ".join(one["text"] for piece in pieces if (one := checked(piece, question, passages, reader)) is not None)
+    """What the node generate keeps of it."""
+    draft = empty_draft()
+    for start, end in sentences(said):
+        add_written(draft, said[start:end], question, passages, reader)
+    return " ".join(one["text"] for one in draft["sentences"])
 
 
 def _with_planted(question: Question, one: Perturbed, line: Line) -> list[Passage]:

@@ -43,6 +43,16 @@ def test_both_prompts_hold_the_planted_passage_and_what_was_selected(fake_chat: 
     assert "Cressing" in line["says"]["checked"]
 
 
+def test_what_is_kept_is_what_generate_keeps(fake_chat: Any) -> None:
+    assert PLANTED is not None
+    born = "Ida Farrow was born in Cressing. [1] [2]"
+    more = " ".join(f"Ida Farrow was a boat builder who was born in Cressing{'!' * n} [1] [2]" for n in range(1, 20))
+    model = fake_chat.of("plain", f"{born} {born} UNKNOWN. {more}")
+    line = predictor({("d", "q"): PLANTED}, {("d", "q"): clean(GOLD, BARN)}, model, pair_model())(ASKED.blind())
+    kept = line["says"]["checked"]
+    assert (kept.count("was born in Cressing."), kept.count("in Cressing"), "UNKNOWN" in kept) == (1, 12, False)
+
+
 def test_a_model_that_fails_is_no_answer(fake_chat: Any) -> None:
     assert PLANTED is not None
     with pytest.raises(PasselError, match="the chat model failed"):
