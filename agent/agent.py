@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,7 +39,7 @@ from .inherited import inherited
 from .loop import OwnLoop
 from .settings import Settings, corpus_path
 from .spans import recorded
-from .threads import Threads
+from .threads import THREADS, Threads, thread_key
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -92,7 +91,7 @@ class Agent:
         self._model = _chat_model(model, base_url)
         self._calibration = calibration or bundled_calibration()
         self._least_confidence = self._calibration.reference.least(risk, abstentions)
-        self._threads_file = threads or passel_home() / "threads.sqlite3"
+        self._threads_file = threads or passel_home() / THREADS
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
         self._loop = OwnLoop()
@@ -375,8 +374,7 @@ class Agent:
         return await asyncio.to_thread(to_waiting, left.values, self.context(), left.interrupts[0])
 
     def _key(self, thread: str) -> str:
-        """A conversation belongs to one corpus: another corpus's, under the same name, is another conversation."""
-        return f"{hashlib.sha256(str(self.corpus.path.resolve()).encode()).hexdigest()[:12]}:{thread}"
+        return thread_key(self.corpus.id, thread)
 
     async def _all(self, questions: Iterable[str], concurrency: int, options: dict[str, Any]) -> list[Answer]:
         if options.get("approve"):

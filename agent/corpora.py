@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import shutil
 from pathlib import Path
 
+from ..tools.errors import PasselError
+from ..tools.home import passel_home
 from ..tools.lock import write_lock
 
 _FILES = re.compile(r"corpus\.sqlite3(-\w+)?|versions|write\.lock|writer\.json")
@@ -30,10 +34,34 @@ def corpora() -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_corpus(path)) if folder.is_dir() else []
 
 
-def delete_folder(folder: Path) -> None:
-    """Raises CorpusBusy. The database goes last: until then the folder is a corpus, which can be deleted."""
+def delete_corpus(folder: Path) -> None:
+    """With it go the conversations about it and those of its answers that nobody judged. Raises CorpusBusy, and PasselError where these cannot go.
+
+    The database goes last: until then the folder is a corpus, which can be deleted.
+    """
     with write_lock(folder):
+        _forget(folder)
         shutil.rmtree(folder / "versions", ignore_errors=True)
         for file in sorted(folder.glob(f"{_DATABASE}*"), key=lambda file: -len(file.name)):
             file.unlink()
     shutil.rmtree(folder)
+
+
+def _forget(folder: Path) -> None:
+    from .feedback import FEEDBACK, FeedbackFile
+    from .threads import THREADS, forget_all
+
+    if id := _id(folder):
+        asyncio.run(forget_all(passel_home() / THREADS, id))
+    FeedbackFile(passel_home() / FEEDBACK, str(folder.resolve())).forget_unjudged()
+
+
+def _id(folder: Path) -> str | None:
+    """None where the corpus is broken: it can be deleted all the same."""
+    from ..tools.store import Store
+
+    try:
+        with contextlib.closing(Store(folder / _DATABASE)) as store, store.reading() as reading:
+            return reading.manifest.get("id")
+    except PasselError:
+        return None

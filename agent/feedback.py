@@ -91,6 +91,12 @@ class FeedbackFile:
             if not database.execute("DELETE FROM answers WHERE trace_id = ?", (trace_id,)).rowcount:
                 raise UsageError(f"no answer with the trace id {trace_id!r} is kept", "Those that are: passel feedback list")
 
+    def forget_unjudged(self) -> None:
+        """The answers of the corpus that nobody judged."""
+        if self.path.is_file():
+            with self._open() as database:
+                database.execute("DELETE FROM answers WHERE good IS NULL AND corpus = ?", (self.corpus,))
+
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is there afterwards, or nothing. Others wait for it."""

@@ -19,8 +19,27 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from ..tools.errors import PasselError
 
 log = logging.getLogger("passel")
+THREADS = "threads.sqlite3"
 _LOOK_AGAIN = 0.03
 """Seconds."""
+
+
+def thread_key(corpus: str, thread: str) -> str:
+    """What a conversation is kept under. It belongs to one corpus, named by its id: another's, of the same name or folder, is another."""
+    return f"{corpus}:{thread}"
+
+
+async def forget_all(path: Path, corpus: str) -> None:
+    """Deletes every conversation about a corpus, named by its id, from a file of conversations. Raises PasselError where that cannot be done."""
+    if not path.is_file():
+        return
+    threads = await Threads.open(path)
+    try:
+        await threads.delete_all(corpus)
+    except sqlite3.Error as error:
+        raise PasselError(f"cannot delete the conversations in {path}: {error}", "Try it again.") from error
+    finally:
+        await threads.close()
 
 
 class Threads:
@@ -89,6 +108,13 @@ class Threads:
 
     async def delete(self, thread: str) -> None:
         await self.saver.adelete_thread(thread)
+
+    async def delete_all(self, corpus: str) -> None:
+        """Every conversation about a corpus."""
+        async with self.saver.lock:
+            for table in ("writes", "checkpoints"):
+                await self.saver.conn.execute(f"DELETE FROM {table} WHERE thread_id GLOB ?", (f"{thread_key(corpus, '')}*",))
+            await self.saver.conn.commit()
 
     async def close(self) -> None:
         await self.saver.conn.close()

@@ -10,7 +10,7 @@ import typer
 
 from ...tools.errors import PasselError, UsageError
 from .. import terminal
-from ..corpora import corpora, delete_folder, foreign, is_corpus
+from ..corpora import corpora, delete_corpus, foreign, is_corpus
 from .options import CorpusArgument, JsonOption, open_corpus
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def delete(
     if source is None:
         if others := foreign(folder):
             raise UsageError(f"{folder} holds other files than the corpus ({', '.join(others[:3])}): nothing was deleted", "Move them away first.")
-        _agreed(f"Delete the corpus {folder.name} in {folder}?", yes)
-        delete_folder(folder)
+        _agreed(f"Delete the corpus {folder.name} in {folder}, and the conversations about it?", yes)
+        delete_corpus(folder)
         terminal.say(f"Deleted the corpus {folder.name}.")
         return
     with open_corpus(settings) as opened:

@@ -16,7 +16,7 @@ from ...tools.corpus import Corpus
 from ...tools.encoder import Encoder
 from ...tools.errors import CorpusMismatch
 from ..agent import Agent
-from ..corpora import corpora, delete_folder
+from ..corpora import corpora, delete_corpus
 from ..settings import Settings, corpora_folder
 from .errors import ApiError
 
@@ -110,7 +110,7 @@ class Serving:
                 raise no_corpus(name)
             if known := self._open.pop(name, None):
                 known.closing.close()
-            delete_folder(folder)
+            delete_corpus(folder)
 
     def close(self) -> None:
         with self._opening, contextlib.ExitStack() as stack:

@@ -16,6 +16,7 @@ import pytest
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
 from passel.graphs.decision import Decision
+from passel.tools.corpus import Corpus
 from passel.tools.errors import PasselError, UsageError
 
 BUILT = "Who built the Tarn Light?"
@@ -167,6 +168,18 @@ def test_conversations_of_other_corpora_and_filters_are_not_ours(agent: Agent, t
     answer = agent.ask("When was she born?", thread="shared", filters={"source": "brackwater"})
     assert answer.queries[0].query == "When was she born?" if answer.queries else True
     assert "Mirel" not in str(answer.queries)
+
+
+def test_a_conversation_is_of_the_corpus_and_not_of_its_folder(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "corpus", tmp_path / "moved"
+    Corpus.open(folder, create=True).close()
+    with Agent.from_corpus(folder, threads=tmp_path / "t.db") as agent:
+        agent.ask(BUILT, thread="t")
+    folder.rename(moved)
+    Corpus.open(folder, create=True).close()
+    with Agent.from_corpus(folder, threads=tmp_path / "t.db") as anew, Agent.from_corpus(moved, threads=tmp_path / "t.db") as old:
+        assert anew.turns("t") == []
+        assert len(old.turns("t")) == 1
 
 
 TURNS = """

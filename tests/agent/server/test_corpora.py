@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
+import sqlite3
 import threading
 import zipfile
 from pathlib import Path
@@ -283,6 +285,39 @@ def test_deleting_a_corpus_ends_what_runs_on_it(served: Any, corpus: str, monkey
         go.set()
         thread.join(60)
     assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [(409, "corpus_closed")]
+
+
+def test_what_was_said_about_a_corpus_goes_with_it(served: Any) -> None:
+    """Also from the files, and a new corpus of the same name knows nothing of it. What a person judged stays: it was given to be learned from."""
+    question = "Who is the captain of the Wren Ferry?"
+    with served.client() as http:
+
+        def asked(corpus: str) -> str:
+            return str(http.post("/v1/answer", json={"question": question, "thread": "ann", "corpus": corpus}).json()["trace_id"])
+
+        http.post("/corpora", json={"name": "gone"})
+        upload(http, "gone", ("a.md", FERRY))
+        judged, unjudged, of_another = asked("gone"), asked("gone"), asked("tarn")
+        http.post("/feedback", json={"trace_id": judged, "rating": "up"}).raise_for_status()
+        assert rows(served.home / "threads.sqlite3", "SELECT count(DISTINCT thread_id) FROM checkpoints") == [(2,)]
+        assert http.delete("/corpora/gone").status_code == 200
+        for table in ("checkpoints", "writes"):
+            kept = rows(served.home / "threads.sqlite3", f"SELECT DISTINCT thread_id FROM {table}")
+            assert len(kept) <= 1, table
+        assert http.get("/threads/ann").status_code == 200, "another corpus's stays"
+        kept = rows(served.home / "feedback.sqlite3", "SELECT trace_id FROM answers")
+        assert (judged,) in kept
+        assert (of_another,) in kept
+        assert (unjudged,) not in kept
+        http.post("/corpora", json={"name": "gone"})
+        assert http.get("/threads/ann", params={"corpus": "gone"}).status_code == 404
+        http.delete("/corpora/gone")
+        http.delete("/threads/ann")
+
+
+def rows(file: Path, query: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return database.execute(query).fetchall()
 
 
 def test_there_are_only_so_many(start: Any) -> None:
