@@ -10,15 +10,21 @@ from typing import Any
 
 from ..evals.datasets.records import hashed_ids
 from ..graphs.answer import Answer
+from ..graphs.citing import SAYS_SO
 from ..tools.answers import bare
 from .feedback import Feedback
+
+MOST_WORDS = 5
+"""Of a sentence that is a label all the same ("Ann built it."): a longer one is no wording of an answer that another can be compared with."""
 
 
 def questions_of(feedback: Sequence[Feedback]) -> list[dict[str, Any]]:
     """One for each question whose last judged answer is good, in the order in which they were first judged. `feedback` oldest first, of one corpus.
 
     `{id, question, answers, gold_titles}`: the standalone question, what was said without citation marks, the titles of the cited passages.
-    Passages without a title leave `gold_titles` shorter, or empty: such a question teaches by its answer alone.
+    Of a disagreement what each side says is an answer. A chat model's whole sentences are none: such a question teaches by its titles alone.
+    Passages without a title leave `gold_titles` shorter, or empty: such a question teaches by its answer alone. With neither it teaches nothing, as a
+    run that gave only evidence does, and is left out.
     An abstention that was right is a question with `answerable` false: nothing for `train selector`, but a label for a calibrator.
     """
     last: dict[str, Feedback] = {}
@@ -26,14 +32,26 @@ def questions_of(feedback: Sequence[Feedback]) -> list[dict[str, Any]]:
         last[standalone(each.answer)] = each
     good = {question: each.answer for question, each in last.items() if each.good and each.answer.outcome in ("answered", "partial", "abstained")}
     ids = hashed_ids(list(good))
-    return [_labelled(id, question, answer) for id, (question, answer) in zip(ids, good.items(), strict=True)]
+    labelled = [_labelled(id, question, answer) for id, (question, answer) in zip(ids, good.items(), strict=True)]
+    return [one for one in labelled if one["answers"] or one.get("gold_titles") or one.get("answerable") is False]
 
 
 def _labelled(id: str, question: str, answer: Answer) -> dict[str, Any]:
     if answer.outcome == "abstained":
         return {"id": id, "question": question, "answers": [], "answerable": False}
     titles = dict.fromkeys(citation.title for citation in answer.citations if citation.title)
-    return {"id": id, "question": question, "answers": [bare(answer.answer)], "gold_titles": list(titles)}
+    return {"id": id, "question": question, "answers": _labels(answer), "gold_titles": list(titles)}
+
+
+def _labels(answer: Answer) -> list[str]:
+    """The wordings of what was said that are short enough to be labels."""
+    said, told, _ = bare(answer.answer).partition(SAYS_SO)
+    claims = [claim.answer for claim in answer.disagreement] if told and not said.strip() else []
+    return [text for text in dict.fromkeys(map(str.strip, claims or [said])) if text and not _whole_sentence(text)]
+
+
+def _whole_sentence(text: str) -> bool:
+    return text.endswith((".", "!", "?")) and len(text.split()) > MOST_WORDS
 
 
 def standalone(answer: Answer) -> str:

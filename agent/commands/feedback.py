@@ -86,6 +86,8 @@ def export(
     terminal.say(f"{out}: {len(questions):,} question{'s' * (len(questions) != 1)}")
     if abstained:
         terminal.say(f"  {abstained:,} of them rightly not answered: for a calibrator, nothing that a selector learns from")
+    if unworded := sum(not question["answers"] for question in questions) - abstained:
+        terminal.say(f"  {unworded:,} of them without answers, as whole sentences are no labels: they teach by their titles alone")
     if untitled:
         terminal.say(f"  {untitled:,} of them without gold_titles, as the cited passages have no title: they teach by their answers alone")
     if bad is not None:

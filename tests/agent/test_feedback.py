@@ -21,7 +21,7 @@ from passel.agent.feedback import Feedback, FeedbackFile
 from passel.agent.feedback_questions import questions_of
 from passel.evals.datasets import load
 from passel.evals.training import list_part, parts_of
-from passel.graphs.answer import Answer, Citation, Query
+from passel.graphs.answer import Answer, Citation, Claim, Query
 from passel.rerankers.default import pair_model
 from passel.tools.errors import PasselError, UsageError
 
@@ -133,20 +133,29 @@ def judged(*answers: tuple[Answer, bool]) -> list[Feedback]:
 def test_good_answers_become_labelled_questions_of_their_own() -> None:
     lines = questions_of(
         judged(
-            (said("1", "Who built it?", "Ann  built it. [1][2] She was 30. [2]", titles=("Light", "Ann", "Light", "")), True),
+            (said("1", "Who built it?", "Ann  built it. [1][2]", titles=("Light", "Ann", "Light", "")), True),
             (said("2", "Which quarterback?", "I don't know: …", "abstained", ()), True),
             (said("3", "How tall?", "40 m [1]"), False),
             (said("4", "How old?", "12 [1]"), True),
             (said("5", "How old?", "13 [1]"), False),
             (said("6", "How far?", "3 km", "partial", ("",)), True),
             (said("7", "Broken?", "", "failed"), True),
+            (said("8", "Only evidence?", "", "partial", ()), True),
+            (said("9", "Who lives there?", "In the light by the sea lives Ann. [1]"), True),
         )
     )
-    assert [line["question"] for line in lines] == ["Who built it?", "Which quarterback?", "How far?"]
-    assert [line["answers"] for line in lines] == [["Ann  built it. She was 30."], [], ["3 km"]]
-    assert [line.get("gold_titles") for line in lines] == [["Light", "Ann"], None, []]
-    assert [line.get("answerable") for line in lines] == [None, False, None]
-    assert len({line["id"] for line in lines}) == 3
+    assert [line["question"] for line in lines] == ["Who built it?", "Which quarterback?", "How far?", "Who lives there?"]
+    assert [line["answers"] for line in lines] == [["Ann  built it."], [], ["3 km"], []]
+    assert [line.get("gold_titles") for line in lines] == [["Light", "Ann"], None, [], ["A"]]
+    assert [line.get("answerable") for line in lines] == [None, False, None, None]
+    assert len({line["id"] for line in lines}) == 4
+
+
+def test_of_a_disagreement_each_side_is_an_answer() -> None:
+    claims = [Claim(answer="Ann", citations=[1]), Claim(answer="Bea", citations=[2])]
+    whole = said("1", "Who built it?", "Sources disagree: “Ann” [1], “Bea” [2].").model_copy(update={"disagreement": claims})
+    beside = said("2", "How tall?", "41 metres [3]. Sources disagree: “Ann” [1], “Bea” [2].").model_copy(update={"disagreement": claims})
+    assert [line["answers"] for line in questions_of(judged((whole, True), (beside, True)))] == [["Ann", "Bea"], ["41 metres."]]
 
 
 OUTCOMES = st.sampled_from(["answered", "partial", "abstained", "failed"])
