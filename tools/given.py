@@ -8,7 +8,7 @@ support F1 of what it chose was 0.12 where the place in the list passed for a ra
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .candidate import Candidate, fuse
@@ -17,14 +17,17 @@ from .document import SURROGATE, Document
 from .encoder import Encoder
 from .search import link, search
 
+_AT_A_TIME = 64
+"""Passages between two calls of `check`."""
 Given = tuple[str, str]
 """(title, text); the title may be ""."""
 
 
-def given_candidates(encoder: Encoder, question: str, passages: Sequence[Given]) -> list[Candidate]:
+def given_candidates(encoder: Encoder, question: str, passages: Sequence[Given], *, check: Callable[[], None] = lambda: None) -> list[Candidate]:
     """A candidate for each passage with text in it, best first by fused score. Its `passage.source` is the place in `passages`, as a text.
 
-    They are indexed for this one question, in a temporary folder: about 0.1 s and the encoding of the texts.
+    They are indexed for this one question, in a temporary folder: about 0.1 s and the encoding of the texts. `check` is called now and then
+    meanwhile; what it raises ends the work.
     """
     documents = [
         Document.from_text(_storable(text), source=str(place), title=_storable(title))
@@ -34,7 +37,9 @@ def given_candidates(encoder: Encoder, question: str, passages: Sequence[Given])
     if not documents:
         return []
     with tempfile.TemporaryDirectory(prefix="passel-given-") as folder, Corpus.open(Path(folder) / "given", encoder=encoder, create=True) as corpus:
-        corpus.add(documents, split=False, briefly=True)
+        for start in range(0, len(documents), _AT_A_TIME):
+            check()
+            corpus.add(documents[start : start + _AT_A_TIME], split=False, briefly=True)
         found = search(corpus, question, n=len(documents))
         return fuse([found, link(corpus, question, found)])
 

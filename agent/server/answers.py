@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -63,9 +64,10 @@ def routes(serving: Serving) -> APIRouter:
     return router
 
 
-async def _told(events: AsyncIterator[Event | None]) -> AsyncIterator[str]:
+async def _told(events: AsyncGenerator[Event | None]) -> AsyncGenerator[str]:
     try:
-        async for event in events:
-            yield STILL_HERE if event is None else sse(event.model_dump_json(), event.type)
+        async with aclosing(events):
+            async for event in events:
+                yield STILL_HERE if event is None else sse(event.model_dump_json(), event.type)
     except Exception as error:
         yield sse(json.dumps(from_exception(error).form()), "error")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
@@ -174,20 +175,21 @@ def _completion(made: _Made, answer: Answer) -> ChatCompletion:
     )
 
 
-async def _chunks(made: _Made, events: AsyncIterator[Event | None]) -> AsyncIterator[str]:
+async def _chunks(made: _Made, events: AsyncGenerator[Event | None]) -> AsyncGenerator[str]:
     """The answer's sentences as they are checked, then its sources with their annotations, the end, and [DONE]."""
     said: list[str] = []
     answer: Answer | None = None
     try:
-        yield made.chunk({"role": "assistant", "content": ""})
-        async for event in events:
-            if event is None:
-                yield STILL_HERE
-            elif isinstance(event, Sentence):
-                yield made.chunk({"content": f" {event.text}" if said else event.text})
-                said.append(event.text)
-            elif isinstance(event, Answered):
-                answer = event.answer
+        async with aclosing(events):
+            yield made.chunk({"role": "assistant", "content": ""})
+            async for event in events:
+                if event is None:
+                    yield STILL_HERE
+                elif isinstance(event, Sentence):
+                    yield made.chunk({"content": f" {event.text}" if said else event.text})
+                    said.append(event.text)
+                elif isinstance(event, Answered):
+                    answer = event.answer
         if answer is None:
             return  # the client has gone
         _raise_failed(answer)

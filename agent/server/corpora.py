@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ from ...tools.errors import PasselError
 from .asking import CorpusName
 from .body import Body
 from .errors import ApiError, from_exception
-from .running import STILL_HERE, each, event_stream, finish, sse, streamed
+from .running import STILL_HERE, cancelled, each, event_stream, finish, sse, streamed, threaded
 from .serving import Serving
 from .uploads import FILES, read, save
 
@@ -215,7 +215,7 @@ def routes(serving: Serving) -> APIRouter:
 async def _index(corpus: Corpus, files: list[UploadFile], serving: Serving) -> AsyncGenerator[IndexProgress | Indexed]:
     """Progress, and last what came of it. Closed early, it stops before the next batch; what is committed by then stays."""
     yield IndexProgress(phase="converting", done=0, total=len(files))
-    here, told, stop = asyncio.get_running_loop(), asyncio.Queue[Progress | None](), threading.Event()
+    here, told = asyncio.get_running_loop(), asyncio.Queue[Progress | None]()
     with tempfile.TemporaryDirectory(prefix="passel-upload-") as work:
         folder = Path(work) / FILES
         folder.mkdir()
@@ -223,29 +223,23 @@ async def _index(corpus: Corpus, files: list[UploadFile], serving: Serving) -> A
         documents, unread = await read(Path(work), names, serving.limits)
         yield IndexProgress(phase="converting", done=len(files), total=len(files))
 
-        def tell(step: Progress | None) -> None:
-            if stop.is_set():
-                raise _Stopped
-            here.call_soon_threadsafe(told.put_nowait, step)
+        def add(check: Callable[[], None]) -> IndexReport:
+            def tell(step: Progress) -> None:
+                check()
+                here.call_soon_threadsafe(told.put_nowait, step)
 
-        def add() -> IndexReport:
             try:
                 return corpus.add(documents, wait=_WAIT, progress=tell)
             finally:
                 here.call_soon_threadsafe(told.put_nowait, None)
 
-        work_done = asyncio.ensure_future(asyncio.to_thread(add))
+        adding = asyncio.ensure_future(threaded(add))
         try:
             while (step := await told.get()) is not None:
                 yield IndexProgress(phase=step.phase, done=step.done, total=step.total, source=step.source, passages=step.passages)
-            yield _indexed(await work_done, [*refused, *unread])
+            yield _indexed(await adding, [*refused, *unread])
         finally:
-            stop.set()
-            await asyncio.gather(work_done, return_exceptions=True)  # the request's place is taken until its thread is done
-
-
-class _Stopped(Exception):
-    """Nobody waits for the upload any more."""
+            await cancelled(adding)
 
 
 def _indexed(report: IndexReport, refused: list[Refusal]) -> Indexed:
@@ -260,16 +254,18 @@ def _indexed(report: IndexReport, refused: list[Refusal]) -> Indexed:
 
 
 async def _last(events: AsyncGenerator[IndexProgress | Indexed]) -> Indexed:
-    async for event in events:
-        if isinstance(event, Indexed):
-            return event
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Indexed):
+                return event
     raise RuntimeError("an upload ended without a report")
 
 
-async def _told(events: AsyncIterator[IndexProgress | Indexed | None]) -> AsyncIterator[str]:
+async def _told(events: AsyncGenerator[IndexProgress | Indexed | None]) -> AsyncGenerator[str]:
     try:
-        async for event in events:
-            yield STILL_HERE if event is None else sse(event, event.type)
+        async with aclosing(events):
+            async for event in events:
+                yield STILL_HERE if event is None else sse(event, event.type)
     except Exception as error:
         yield sse(json.dumps(from_exception(error).form()), "error")
 

@@ -6,9 +6,9 @@ The model `selector` chooses: results may be fewer than `top_n`, or none, and st
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -24,7 +24,7 @@ from ...tools.passage import Passage
 from ..agent import MOST_QUESTION_CHARACTERS
 from .body import Body
 from .errors import ApiError
-from .running import finish
+from .running import finish, threaded
 from .serving import Serving
 
 Scored = list[tuple[int, float]]
@@ -93,7 +93,7 @@ def routes(serving: Serving) -> APIRouter:
             message = f"There are {len(asked.documents):,} documents; at most {most:,} are taken."
             raise ApiError(400, message, param="documents", code="too_many_documents")
         texts = [Text(text=document) if isinstance(document, str) else document for document in asked.documents]
-        scored, why, tokens = await finish(request, _scored(serving, asked, texts), serving.limits.seconds)
+        scored, why, tokens = await finish(request, threaded(partial(_scored, serving, asked, texts)), serving.limits.seconds)
         results = [Result(index=place, relevance_score=score, document=texts[place] if asked.return_documents else None) for place, score in scored]
         return Rerank(
             id=str(uuid.uuid4()),
@@ -117,27 +117,30 @@ def routes(serving: Serving) -> APIRouter:
     return router
 
 
-async def _scored(serving: Serving, asked: RerankRequest, texts: Sequence[Text]) -> tuple[Scored, str, int]:
-    """The results, why they are no more, and the tokens that were read."""
+def _scored(serving: Serving, asked: RerankRequest, texts: Sequence[Text], check: Callable[[], None]) -> tuple[Scored, str, int]:
+    """The results, why they are no more, and the tokens that were read. `check` raises once they are no longer wanted."""
     if not texts:
         return [], "no candidates", 0
-    selector = await asyncio.to_thread(lambda: serving.selector)
-    tokens = sum(await asyncio.to_thread(serving.encoder.count_tokens, [text.text for text in texts]))
+    selector, tokens = serving.selector, 0
+    for start in range(0, len(texts), _AT_A_TIME):
+        check()
+        tokens += sum(serving.encoder.count_tokens([text.text for text in texts[start : start + _AT_A_TIME]]))
     if asked.model == "pointwise":
         candidates = [Candidate(str(place), (), Passage(str(place), str(place), text.text, text.title)) for place, text in enumerate(texts)]
-        await _read(selector.pair, asked.query, candidates)
-        ranking = await asyncio.to_thread(rank_pointwise, selector.pair, asked.query, candidates)
+        _read(selector.pair, asked.query, candidates, check)
+        ranking = rank_pointwise(selector.pair, asked.query, candidates)
         return [(int(each.passage_id), score) for each, score in zip(ranking.candidates, ranking.scores, strict=True)], "", tokens
-    candidates = await asyncio.to_thread(given_candidates, serving.encoder, asked.query, [(text.title, text.text) for text in texts])
-    await _read(selector.pair, asked.query, candidates[:MOST_READ])
+    candidates = given_candidates(serving.encoder, asked.query, [(text.title, text.text) for text in texts], check=check)
+    _read(selector.pair, asked.query, candidates[:MOST_READ], check)
     budget = asked.token_budget or serving.settings.budget.evidence_tokens
-    selection = await asyncio.to_thread(selector.select, asked.query, candidates, token_budget=budget)
+    selection = selector.select(asked.query, candidates, token_budget=budget)
     places = {each.passage_id: int(each.passage.source) for each in candidates if each.passage is not None}
     return [(places[id], score) for id, score in zip(selection.ids, selection.relevance, strict=True)], selection.stop_reason, tokens
 
 
-async def _read(pair: PairModel, query: str, candidates: Sequence[Candidate]) -> None:
-    """Reads the passages a few at a time, so that a cancelled request stops soon; the pair model remembers what it has read."""
+def _read(pair: PairModel, query: str, candidates: Sequence[Candidate], check: Callable[[], None]) -> None:
+    """A few passages at a time; the pair model remembers what it has read."""
     readings = readings_of(candidates)
     for start in range(0, len(readings), _AT_A_TIME):
-        await asyncio.to_thread(pair.read, query, readings[start : start + _AT_A_TIME])
+        check()
+        pair.read(query, readings[start : start + _AT_A_TIME])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from .errors import ApiError
 
@@ -29,7 +32,7 @@ async def finish(request: Request, work: Coroutine[Any, Any, T], seconds: float)
             raise ApiError(499, "The client closed the connection.")
         raise TimeoutError
     finally:
-        await _cancel(task, gone)
+        await cancelled(task, gone)
 
 
 async def each(request: Request, events: AsyncIterator[T], seconds: float) -> AsyncGenerator[T | None]:
@@ -56,9 +59,32 @@ async def each(request: Request, events: AsyncIterator[T], seconds: float) -> As
             else:
                 yield None
     finally:
-        await _cancel(gone, *([step] if step else []))
+        await cancelled(gone, *([step] if step else []))
         if isinstance(events, AsyncGenerator):
             await events.aclose()
+
+
+async def threaded(work: Callable[[Callable[[], None]], T]) -> T:
+    """What `work` gives, in a thread. It calls what it is handed now and then, which raises once nobody waits any more.
+
+    Cancelled, this waits for the thread: its request's place is taken until then.
+    """
+    left = threading.Event()
+
+    def check() -> None:
+        if left.is_set():
+            raise _Left
+
+    thread = asyncio.ensure_future(asyncio.to_thread(work, check))
+    try:
+        return await asyncio.shield(thread)
+    finally:
+        left.set()
+        await asyncio.gather(thread, return_exceptions=True)
+
+
+class _Left(Exception):
+    """Nobody waits for the work any more."""
 
 
 def sse(data: BaseModel | str, event: str = "") -> str:
@@ -77,9 +103,19 @@ def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"text/event-stream": {"schema": event}}}}
 
 
-def streamed(chunks: AsyncIterator[str]) -> StreamingResponse:
+def streamed(chunks: AsyncGenerator[str]) -> StreamingResponse:
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy holds events back
-    return StreamingResponse(chunks, media_type="text/event-stream", headers=headers)
+    return _Stream(chunks, media_type="text/event-stream", headers=headers)
+
+
+class _Stream(StreamingResponse):
+    """Ends when its chunks have ended. Starlette's own would cancel them, clean-up included, when the client leaves, which `each` sees itself."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        assert isinstance(self.body_iterator, AsyncGenerator)
+        async with contextlib.aclosing(self.body_iterator):
+            with contextlib.suppress(OSError):  # some servers tell so that the client has gone
+                await self.stream_response(send)
 
 
 async def _gone(request: Request) -> None:
@@ -87,7 +123,8 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+async def cancelled(*tasks: asyncio.Future[Any]) -> None:
+    """Cancels them, and waits until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from passel.agent.server.keys import Keys
 from passel.agent.server.limits import Limits, Rate
+from passel.tools.corpus import Corpus
+from passel.tools.encoder import Encoder
 
 BUILT = "Who built the Tarn Light?"
 KEY = "a-key-of-some-length"
@@ -180,6 +183,63 @@ def test_a_client_that_leaves_cancels_the_work(start: Any, openai_server: Any, m
         while not openai_server.requests:
             time.sleep(0.02)
     assert openai_server.client_left.wait(30)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_upload_that_is_left_keeps_its_place_until_it_has_ended(start: Any, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    entered, go = threading.Event(), threading.Event()
+    add = Corpus.add
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        entered.set()
+        go.wait(30)
+        return add(*args, **kwargs)
+
+    monkeypatch.setattr(Corpus, "add", slow)
+    served = start(limits=Limits(at_once=1))
+    asyncio.run(_leave(served, entered, "/corpora/tarn/documents", params={"stream": stream}, files={"files": ("a.md", b"Text.")}))
+    _keeps_its_place_until(go, served)
+
+
+def test_a_rerank_that_is_left_stops_soon_and_keeps_its_place_until_then(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, go, encoded = threading.Event(), threading.Event(), []
+    encode = Encoder.encode
+
+    def slow(self: Encoder, texts: Any, **options: Any) -> Any:
+        encoded.extend(texts)
+        entered.set()
+        go.wait(30)
+        return encode(self, texts, **options)
+
+    monkeypatch.setattr(Encoder, "encode", slow)
+    served = start(limits=Limits(at_once=1))
+    documents = [f"Geese number {n} are kept on the meadows." for n in range(300)]
+    asyncio.run(_leave(served, entered, "/v1/rerank", json={"query": BUILT, "documents": documents}))
+    _keeps_its_place_until(go, served)
+    assert len(encoded) < 100
+
+
+async def _leave(served: Any, entered: threading.Event, path: str, **request: Any) -> None:
+    """Asks, and leaves once the work has begun."""
+    async with httpx.AsyncClient(base_url=served.url, timeout=60) as http:
+        asking = asyncio.ensure_future(http.post(path, **request))
+        assert await asyncio.to_thread(entered.wait, 60)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+def _keeps_its_place_until(go: threading.Event, served: Any) -> None:
+    """Whoever holds the server's one place waits for `go`."""
+    nothing = {"query": BUILT, "documents": []}
+    with served.client() as http:
+        for _ in range(5):
+            assert http.post("/v1/rerank", json=nothing).status_code == 429
+            time.sleep(0.1)
+        go.set()
+        until = time.monotonic() + 30
+        while http.post("/v1/rerank", json=nothing).status_code == 429:
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_nothing_secret_is_logged(start: Any, caplog: pytest.LogCaptureFixture) -> None:
