@@ -90,7 +90,7 @@ class Agent:
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
         self._calibration = calibration or bundled_calibration()
-        self._least_confidence = self._calibration.reference.least(risk, abstentions)
+        self._least_confidence = self._calibration.least_confidence(risk, abstentions, chat=self._model is not None)
         self._threads_file = threads or passel_home() / THREADS
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()

@@ -16,10 +16,9 @@ from ..graphs.signals import WRITTEN
 from ..rerankers.calibration import Calibration
 from ..rerankers.calibrator import FOLDS, Calibrator, out_of_fold
 from ..rerankers.risk import Reference
-from ..tools.answers import exact_match
 from .datasets import load
 from .first_stage import Setting
-from .labels import said
+from .labels import told_values
 from .predictions import Line
 from .question import Question
 
@@ -40,6 +39,8 @@ class CalibrationRow:
     """The evidence,"""
     right: bool
     """and the answer that was given, or that would have been given."""
+    selected: bool
+    """Anything; else there is nothing to answer from, however sure."""
 
     @property
     def fold(self) -> int:
@@ -63,18 +64,17 @@ def calibration_rows(questions: Sequence[Question], lines: Sequence[Line], kind:
         there = kind == "as it is" and question.answerable is not False
         if line["outcome"] == "failed" or not line["signals"] or not (question.answers or not there):
             continue
-        text = said(line) or line["found"]
-        right = bool(text and question.answers and exact_match(text, question.answers))
-        rows.append(CalibrationRow(question.dataset.partition("/")[0], question.id, kind, line["signals"], there, right))
+        right = told_values(question, line)[0] == 1.0
+        rows.append(CalibrationRow(question.dataset.partition("/")[0], question.id, kind, line["signals"], there, right, bool(line["selected"])))
     return rows
 
 
-def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None) -> tuple[Calibration, list[float]]:
+def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None, *, model: str | None = None) -> tuple[Calibration, list[float]]:
     """The calibration, and for each row what `answerable` would be without it.
 
-    fallback: used where all evidence is there, as with a user's own questions. The reference of risk control are the questions as they are and those
-    without any evidence, each as told by calibrators that did not see it, to judge: it decides before a word is written, and a stream cannot unsay.
-    Raises ValueError where every answer is right, or every one wrong.
+    fallback: used where all evidence is there, as with a user's own questions. model: the chat model that answered, if any. The reference of risk
+    control are the questions as they are and those without any evidence, each as told by calibrators that did not see it, to judge: it decides
+    before a word is written, and a stream cannot unsay. Raises ValueError where every answer is right, or every one wrong.
     """
     signals, folds, counts = [row.signals for row in rows], [row.fold for row in rows], _counts(rows)
     there, right = [row.there for row in rows], [row.right for row in rows]
@@ -85,7 +85,8 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
         answerable, unseen = Calibrator.fit(signals, there, counts), out_of_fold(signals, there, folds, counts)
     told = out_of_fold(signals, right, folds, counts, leaving_out={WRITTEN})
     kept = [n for n, row in enumerate(rows) if row.kind != "part"]
-    return Calibration(answerable, confidence, Reference(tuple(told[n] for n in kept), tuple(right[n] for n in kept))), unseen
+    reference = Reference(tuple(told[n] if rows[n].selected else 0.0 for n in kept), tuple(right[n] for n in kept))
+    return Calibration(answerable, confidence, reference, model), unseen
 
 
 def _counts(rows: Sequence[CalibrationRow]) -> list[float]:

@@ -107,13 +107,19 @@ def answer_values(question: Question, line: Line) -> Values | None:
     return values
 
 
-def said_values(question: Question, line: Line) -> tuple[float, float]:
-    """(EM, F1) of what was said, whether or not the evidence was there; 0 where nothing was said or no answer is right."""
-    if "said_values" in line:
-        em, overlap = line["said_values"]
-        return em, overlap
+def told_values(question: Question, line: Line) -> tuple[float, float]:
+    """(1.0 where it is right, F1) of the answer that was given, or that would have been given: `confidence` is the probability of the first.
+
+    Right is an exact match; of what a chat model wrote, which are sentences, that an accepted wording stands in it. 0 where there is no answer, or
+    none is right.
+    """
+    if "told_values" in line:  # a line kept for the report, without its texts
+        right, overlap = line["told_values"]
+        return right, overlap
     text = said(line)
-    return (exact_match(text, question.answers), f1(text, question.answers).f1) if text and question.answers else (0.0, 0.0)
+    matches = contains_answer if text and line["usage"].get("calls") else exact_match
+    text = text or str(line.get("found", ""))
+    return (float(matches(text, question.answers)), f1(text, question.answers).f1) if text and question.answers else (0.0, 0.0)
 
 
 def said(line: Line) -> str:

@@ -73,16 +73,18 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         found=" ".join(read.found.text.split()) if read.found else "",
     )
     declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
-    enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
-    sure = known.confidence >= context.least_confidence
-    if read.passages and enough and sure and not declined:
+    if context.least_confidence:  # a wished share is kept by the confidence alone
+        enough = known.confidence >= context.least_confidence
+    else:
+        enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
+    if read.passages and enough and not declined:
         return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
     if may_look and not _in_vain(state["verdict"], candidates):
         best = read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection))
         queries = [query for query in gaps(best, lacking) if same_query(query.query) not in asked][:MOST_GAPS]
         if queries:
             return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
-    why = _why(known, read, selection, context, enough=enough, declined=declined)
+    why = _why(known, read, selection, context, declined=declined)
     return known.model_copy(update={"why": why, "missing": lacking.names or lacking.words})
 
 
@@ -99,13 +101,13 @@ def _in_vain(before: Mapping[str, Any] | None, candidates: Sequence[Candidate]) 
     return not any(all(hit.query in looked for hit in candidate.hits) for candidate in candidates)
 
 
-def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext, *, enough: bool, declined: bool) -> str:
+def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext, *, declined: bool) -> str:
     if not read.passages:
         reason = selection["stop_reason"] if selection else "no candidates"
         return "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
     if declined:
         return "no sentence of the evidence could be cited for an answer"
-    if enough:
+    if context.least_confidence:
         return f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
     return "the evidence does not cover the question"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..tools.errors import PasselError
+from ..tools.errors import PasselError, UsageError
 from .calibrator import Calibrator
 from .risk import Reference
 
@@ -23,11 +23,21 @@ class Calibration:
     """P(the answer is right)"""
     reference: Reference
     """Of questions on which the second was tried."""
+    model: str | None = None
+    """The chat model whose answers these were; None: the embedded generator's."""
+
+    def least_confidence(self, risk: float | None, abstentions: float | None, *, chat: bool) -> float:
+        """To answer at, 0 without a wish. chat: whether a chat model answers. Raises UsageError where the wish cannot be promised."""
+        if (risk is not None or abstentions is not None) and chat != (self.model is not None):
+            what = f"{self.model}'s answers" if self.model else "the embedded generator's answers"
+            raise UsageError(f"this calibration is of {what}, and promises nothing of another's", "Make one: passel train calibrator … --model NAME.")
+        return self.reference.least(risk, abstentions)
 
     def save(self, file: Path) -> None:
         kept: dict[str, Any] = {
             "answerable": self.answerable.to_json(),
             "confidence": self.confidence.to_json(),
+            "model": self.model,
             "reference": [[round(told, 4), int(right)] for told, right in zip(self.reference.confidence, self.reference.right, strict=True)],
         }
         part = file.with_suffix(".part")  # a kill must not leave half a file
@@ -40,6 +50,7 @@ class Calibration:
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             reference = Reference(tuple(float(told) for told, _ in kept["reference"]), tuple(bool(right) for _, right in kept["reference"]))
-            return cls(Calibrator.from_json(kept["answerable"]), Calibrator.from_json(kept["confidence"]), reference)
+            model = None if kept["model"] is None else str(kept["model"])
+            return cls(Calibrator.from_json(kept["answerable"]), Calibrator.from_json(kept["confidence"]), reference, model)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PasselError(f"{file} holds no calibration: {error!r}", "Make it again: passel train calibrator.") from error

@@ -24,8 +24,11 @@ def pair_model(weights: Path = WEIGHTS, device: str | None = None) -> PairModel:
 
 
 def default_selector(encoder: Encoder, *, weights: Path = WEIGHTS, device: str | None = None, most: int = MOST) -> LearnedSelector:
-    """`most`: passages that are selected at most. Raises PasselError where `weights` holds no selector."""
-    return LearnedSelector(pair_model(weights, device), _network(weights / SELECTOR), encoder.count_tokens, most=most)
+    """`most`: passages that are selected at most. A folder with nothing but a calibration uses the bundled ones; raises PasselError where `weights`
+    holds neither that nor a selector.
+    """
+    bare = (weights / CALIBRATION).is_file() and not (weights / PAIR).is_file() and not (weights / SELECTOR).is_file()
+    return LearnedSelector(pair_model(weights, device), _network((WEIGHTS if bare else weights) / SELECTOR), encoder.count_tokens, most=most)
 
 
 def calibration(weights: Path = WEIGHTS) -> Calibration:
@@ -33,9 +36,10 @@ def calibration(weights: Path = WEIGHTS) -> Calibration:
     return _calibration((weights if (weights / CALIBRATION).is_file() else WEIGHTS) / CALIBRATION)
 
 
-def digest(weights: Path = WEIGHTS) -> str:
-    """What tells one pair of weights from another, in results."""
-    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in (PAIR, SELECTOR, CALIBRATION)]
+def digest(weights: Path = WEIGHTS, *, calibrated: bool = True) -> str:
+    """What tells one folder of weights from another, in results; with its calibration, or without."""
+    names = (PAIR, SELECTOR, CALIBRATION) if calibrated else (PAIR, SELECTOR)
+    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in names]
     return hashlib.sha256(b"".join(map(read_file, files))).hexdigest()[:16]
 
 

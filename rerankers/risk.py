@@ -8,6 +8,7 @@ Source: "Conformal Risk Control" (Angelopoulos et al., ICLR 2024), theorem 1, fo
 exceed 0. That loss does not fall with the threshold, which the theorem wants, so choosing the threshold slips by about one more wrong answer: it is
 counted too, and with it the promise holds where it was simulated (the test). "Prompt Risk Control" (arXiv 2311.13628) pays for a guarantee with high
 probability instead, which leaves next to nothing to answer with a few hundred references. The abstentions' loss falls: there the theorem holds.
+Where a share is wished, the confidence alone decides (`graphs/judge.py`); a question on which nothing is selected is abstained on at any threshold.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ _LEAST_ANSWERED = 10
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One for each question."""
+    """One for each question and kind of evidence that was left to it (`evals/calibrating.py`), all data sets as they come: what is promised is
+    promised of such a mixture.
+    """
 
     confidence: tuple[float, ...]
-    """As it was told of a question that the calibrator was not fitted on."""
+    """As it was told of a question that the calibrator was not fitted on; 0 where nothing was selected, so that nothing could be answered."""
     right: tuple[bool, ...]
 
     def __post_init__(self) -> None:
@@ -37,7 +40,10 @@ class Reference:
             raise ValueError("a reference holds one confidence and one truth for each question")
 
     def least(self, risk: float | None, abstentions: float | None) -> float:
-        """The least confidence to answer at, 0 without a wish. Raises UsageError where both are wished."""
+        """The least confidence to answer at, 0 without a wish and above it with one. Raises UsageError where a wish cannot be promised."""
+        for name, wish in (("risk", risk), ("abstentions", abstentions)):
+            if wish is not None and not 0 < wish < 1:
+                raise UsageError(f"{name} is {wish:g}", "It is a share between 0 and 1: 0.1 for at most 10%.")
         if risk is not None and abstentions is not None:
             raise UsageError("few wrong answers and few abstentions cannot both be promised", "Set one of risk and abstentions.")
         if risk is not None:
@@ -60,13 +66,22 @@ class Reference:
         return min(fitting)
 
     def at_most_abstained(self, wish: float) -> float:
-        """The least confidence to answer at, so that at most this share of the questions is abstained on."""
-        below = floor(wish * (len(self.confidence) + 1))
-        return (0.0, *sorted(self.confidence), 1.0)[min(below, len(self.confidence) + 1)]
+        """The least confidence to answer at, so that at most this share of the questions is abstained on.
+
+        Raises UsageError where that cannot be promised, with the smallest share that can.
+        """
+        below, without = floor(wish * (len(self.confidence) + 1)), self.confidence.count(0.0)
+        if below <= without:
+            of = f"of {len(self.confidence)} questions of reference {without} had nothing to answer from"
+            raise UsageError(
+                f"at most {wish:.0%} abstentions cannot be promised: {of}",
+                f"The smallest share that can be promised is {(without + 1) / (len(self.confidence) + 1):.1%}.",
+            )
+        return (*sorted(self.confidence), 1.0)[below - 1]
 
     def _bounds(self) -> list[tuple[float, float]]:
         """(threshold, share of wrong answers that may be expected above it), by falling threshold; equal confidences are one."""
-        order: Sequence[int] = sorted(range(len(self.right)), key=lambda n: -self.confidence[n])
+        order: Sequence[int] = sorted((n for n, told in enumerate(self.confidence) if told > 0), key=lambda n: -self.confidence[n])
         bounds: list[tuple[float, float]] = []
         wrong = 0
         for answered, n in enumerate(order, 1):

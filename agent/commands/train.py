@@ -9,6 +9,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,6 +23,7 @@ from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
 if TYPE_CHECKING:
     from ...evals.calibrating import CalibrationRow
     from ...evals.question import Question
+    from ...evals.setup import Setup
     from ...evals.training import Part
     from ...rerankers.calibration import Calibration
     from ...rerankers.selector.examples import ListExample
@@ -175,7 +177,7 @@ def calibrator(
     from ...evals.run import predict_all
     from ...evals.setup import NothingToAsk, prepare
     from ...rerankers.calibration import CALIBRATION
-    from ...rerankers.default import calibration
+    from ...rerankers.default import calibration, digest
     from ..settings import Settings, corpus_path
 
     settings = Settings.load(model=model, base_url=base_url)
@@ -183,27 +185,45 @@ def calibrator(
     folder = corpus_path(corpus) if corpus else None
     _folder(out)
     rows: list[CalibrationRow] = []
-    means = {"experiment": "calibrator", "weights": settings.digest(), "model": settings.model}
+    means = {
+        "experiment": "calibrator",
+        "weights": digest(settings.weights_in_use, calibrated=False),  # what this command writes beside them changes no run
+        "passages": settings.passages,
+        "model": settings.model,
+        "base_url": settings.base_url,
+        "budget": asdict(settings.budget),
+    }
     with progress.shown() as tell:
         parts = [(file, *part) for file in data for part in calibration_parts(file, folder)]
         for file, setting, kind, drop in parts:
             options: dict[str, Any] = {"drop": drop} if drop else {}
             with contextlib.suppress(NothingToAsk), prepare(
                 [file], setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
-            ) as setup:
+            ) as prepared:
+                setup = _unseen(prepared) if settings.weights is None else prepared
                 selector = settings.selector(setup.encoder)
                 asked = predictor(setup, lambda _, chosen=selector: chosen, settings.budget, chat, selector.pair)  # type: ignore[misc]
-                name = setup.questions[0].dataset.replace("/", " ")
+                name = prepared.questions[0].dataset.replace("/", " ")
                 with Predictions(out / "runs" / f"{name} {kind}.jsonl", digest_of(setup.settings)) as kept:
                     lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking {name}, evidence {kind}"))
                 rows += calibration_rows(setup.questions, lines, kind)
     try:
-        made, unseen = calibrate(rows, calibration().answerable if folder else None)
+        made, unseen = calibrate(rows, calibration().answerable if folder else None, model=settings.model)
     except ValueError as error:
         raise UsageError(f"{len(rows)} questions are too few to calibrate with: {error}", "Give more, or answers that are known.") from None
     made.save(out / CALIBRATION)
     _tell_calibration(rows, made, unseen)
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
+
+
+def _unseen(setup: Setup) -> Setup:
+    """Without the questions that the bundled pair model was trained on: it reads them more surely than any others, and that would be promised."""
+    from ...evals.left_out import trained_on
+
+    known = trained_on(setup.questions)
+    if known:
+        terminal.note(f"{len(known):,} of {len(setup.questions):,} questions are left out, as the bundled pair model was trained on them")
+    return replace(setup, questions=tuple(question for question in setup.questions if question.id not in known))
 
 
 def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...rerankers.default import calibration
 from ...rerankers.risk import Reference
 from ...tools.errors import UsageError
-from ..labels import said_values
+from ..labels import told_values
 from ..metrics.bootstrap import interval, interval_of
 from ..metrics.calibration import aurc, auroc, ece, nauc, risk_coverage
 from ..predictions import Line
@@ -85,8 +85,8 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
         return
     kept = [line for _, line in known]
     losses = {
-        "EM": 1.0 - np.array([said_values(question, line)[0] for question, line in known]),
-        "F1": 1.0 - np.array([said_values(question, line)[1] for question, line in known]),
+        "EM": 1.0 - np.array([told_values(question, line)[0] for question, line in known]),
+        "F1": 1.0 - np.array([told_values(question, line)[1] for question, line in known]),
     }
     ours = np.array([line["confidence"] for line in kept])
     result.metrics["confidence_ece"] = interval_of(ece, ours, 1.0 - losses["EM"])
@@ -122,8 +122,8 @@ def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], 
     known = [(question, line) for question, line in zip(questions, lines, strict=True) if question.answers or question.answerable is False]
     if not known:
         return
-    right = np.array([said_values(question, line)[0] == 1.0 for question, line in known])
-    sure = np.array([line["confidence"] if line["outcome"] in ("answered", "partial") else -1.0 for _, line in known])
+    right = np.array([told_values(question, line)[0] == 1.0 for question, line in known])
+    sure = np.array([line["confidence"] if line["selected"] else -1.0 for _, line in known])  # where a share is wished, confidence alone decides
     rows = []
     for wish in _WISHES:
         most = max((share for share, risk in risk_coverage(sure, 1.0 - right) if risk <= wish), default=0.0)

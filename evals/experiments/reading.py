@@ -16,7 +16,7 @@ from ...tools.read_passages import read_passages
 from ...tools.reader import NO_ANSWER, find_answer
 from ..breakdown import breakdowns
 from ..first_stage import candidates
-from ..labels import said_values
+from ..labels import told_values
 from ..metrics.bootstrap import interval
 from ..predictions import Line, ranked_line
 from ..question import Question
@@ -84,7 +84,7 @@ def _right(question: Question, line: Line, least: float | None) -> tuple[float, 
     none = _score(line) <= _NOTHING or (least is not None and _score(line) < least)
     if question.answerable is False:
         return float(none), float(none)
-    exact, fit = said_values(question, line)
+    exact, fit = told_values(question, line)
     return (0.0, 0.0) if none else (fit, exact)
 
 

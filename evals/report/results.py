@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...tools.errors import UsageError
-from ..labels import answer_values, gold_keys, key_in, said_values
+from ..labels import answer_values, gold_keys, key_in, told_values
 from ..predictions import OURS, Line
 from ..question import DataPassage, Question
 from ..result import Result
@@ -90,7 +90,7 @@ def _slim(question: Question, line: Line) -> dict[str, Any]:
         "chances": [line["answerable"], line["confidence"]],
     }
     if (values := answer_values(question, line)) is not None:
-        row |= {"values": values, "said": said_values(question, line)}
+        row |= {"values": values, "said": told_values(question, line)}
     if "measured" in line:
         row |= {"measured": line["measured"], "first": line["first"], "error": _kind(line["error"]), "repaired": line.get("repaired", 0)}
     if "score" in line:
@@ -157,7 +157,7 @@ def _line(row: Mapping[str, Any]) -> Line:
         "first_stage": row.get("first_stage", {}),
     }
     if "values" in row:
-        line |= {"answer_values": row["values"], "said_values": row["said"]}
+        line |= {"answer_values": row["values"], "told_values": row["said"]}
     if "measured" in row:
         line |= {name: row[name] for name in ("measured", "first", "error", "repaired")}
     if "score" in row:

@@ -635,7 +635,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert not heavy & set(done.stderr.split())
 
 
-def test_a_calibration_of_data_sets_is_used(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:
+def test_a_calibration_of_data_sets_is_used(
+    passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     ended = passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out))
     assert ended.code == 0, ended.err
@@ -648,6 +650,23 @@ def test_a_calibration_of_data_sets_is_used(passel: Callable[..., SimpleNamespac
     before = {name: (out / "runs" / name).stat().st_mtime_ns for name in lines}
     assert passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out)).out == ended.out
     assert {name: (out / "runs" / name).stat().st_mtime_ns for name in lines} == before, "asked again"
+    monkeypatch.setenv("PASSEL_WEIGHTS", str(out))
+    again = passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out))
+    assert again.out == ended.out, again.err + "the calibration in the folder changes no run"
+    monkeypatch.setenv("PASSEL_PASSAGES", "1")
+    other = passel("calibrator", str(invented.dev), "--split", "all", "--limit", "8", "--out", str(out))
+    assert other.code == 2
+    assert "another run" in other.err
+
+
+def test_what_the_bundled_reader_was_trained_on_calibrates_nothing(passel: Any, films: Path, rows: list[Row], tmp_path: Path) -> None:
+    write(films, learned_by_the_bundled_one(rows, 2))
+    done = passel("calibrator", films, "--split", "all", "--out", "out")
+    assert done.code == 0, done.err
+    assert f"2 of {len(rows)} questions are left out, as the bundled pair model was trained on them\n" in done.err
+    for kept in (tmp_path / "out" / "runs").glob("*.jsonl"):
+        asked = {json.loads(line)["id"] for line in kept.read_text().splitlines()}
+        assert asked <= {row["id"] for row in rows[2:]}
 
 
 def test_too_few_questions_to_calibrate_with(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:

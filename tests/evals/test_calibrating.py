@@ -17,7 +17,7 @@ ASKED = Question("q", "Who?", answers=("Ilse Marn",), dataset="set/dev")
 
 
 def line(outcome: str = "answered", answer: str = "Ilse Marn [1]", found: str = "Ilse Marn", **signals: float) -> dict[str, Any]:
-    return {"outcome": outcome, "answer": answer, "found": found, "signals": signals or {"one": 1.0}}
+    return {"outcome": outcome, "answer": answer, "found": found, "signals": signals or {"one": 1.0}, "selected": [{}], "usage": {"calls": 0}}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def line(outcome: str = "answered", answer: str = "Ilse Marn [1]", found: str = 
     ],
 )
 def test_truth_of_a_row(kind: Kind, given: dict[str, Any], there: bool, right: bool) -> None:
-    assert calibration_rows([ASKED], [given], kind) == [CalibrationRow("set", "q", kind, {"one": 1.0}, there, right)]
+    assert calibration_rows([ASKED], [given], kind) == [CalibrationRow("set", "q", kind, {"one": 1.0}, there, right, True)]
 
 
 def test_what_tells_nothing_is_left_out() -> None:
@@ -49,7 +49,7 @@ def _rows(count: int, group: str = "set") -> list[CalibrationRow]:
     for n in range(count):
         kind: Kind = ("as it is", "none", "part")[n % 3]
         there = kind == "as it is"
-        rows.append(CalibrationRow(group, f"{group} {n}", kind, {"one": random.gauss(2 * there, 1)}, there, there and random.random() < 0.7))
+        rows.append(CalibrationRow(group, f"{group} {n}", kind, {"one": random.gauss(2 * there, 1)}, there, there and random.random() < 0.7, True))
     return rows
 
 
@@ -62,6 +62,13 @@ def test_the_reference_holds_whole_and_empty_evidence_as_told_by_others() -> Non
     assert unseen != [made.answerable(row.signals) for row in rows]
 
 
+def test_where_nothing_was_selected_nothing_can_be_answered() -> None:
+    rows = [replace(row, selected=row.kind != "none") for row in _rows(90)]
+    made, _ = calibrate(rows, model="openai:some")
+    assert made.reference.confidence.count(0.0) == 30
+    assert made.model == "openai:some"
+
+
 def test_what_is_known_once_an_answer_was_written_is_learned_from_and_promises_nothing() -> None:
     """judge decides without it, so the reference of risk control must be told without it."""
     made, _ = calibrate([replace(row, signals={"written": -0.1 if row.right else -2.0}) for row in _rows(90)])
@@ -71,7 +78,7 @@ def test_what_is_known_once_an_answer_was_written_is_learned_from_and_promises_n
 
 def test_a_large_set_counts_no_more_than_a_small_one() -> None:
     """One where the signal says the truth, one where it says the opposite: as many of either, nothing is left."""
-    other = [CalibrationRow("odd", row.id, row.kind, {"one": 2 - row.signals["one"]}, row.there, row.right) for row in _rows(600, "set")]
+    other = [CalibrationRow("odd", row.id, row.kind, {"one": 2 - row.signals["one"]}, row.there, row.right, True) for row in _rows(600, "set")]
     made, _ = calibrate([*_rows(60), *other])
     small, _ = calibrate([*_rows(60), *other[:60]])
     assert made.answerable.weights["one"].of == pytest.approx(small.answerable.weights["one"].of, abs=0.35)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from passel.evals.labels import answer_values, gold_flags, gold_keys, key_in, ranked_of, said, said_values, support_values
+from passel.evals.labels import answer_values, gold_flags, gold_keys, key_in, ranked_of, said, support_values, told_values
 from passel.evals.predictions import Line, failed_line
 from passel.evals.question import DataPassage, Question
 
@@ -175,14 +175,27 @@ def test_what_is_said_without_answering_is_no_answer(outcome: str) -> None:
     values = answer_values(ASKED, told)
     assert values is not None
     assert set(values.values()) == {0.0}
-    assert said_values(ASKED, told) == (0.0, 0.0)
+    assert told_values(ASKED, told) == (0.0, 0.0)
 
 
 def test_where_the_evidence_is_not_there_abstaining_is_right_and_all_else_wrong() -> None:
     question = without_gold(ASKED)
     for outcome, right in (("abstained", 1.0), ("answered", 0.0), ("partial", 0.0), ("out_of_budget", 0.0), ("failed", 0.0)):
         assert answer_values(question, line([], outcome=outcome, answer="Cressing")) == {"em": right, "f1": right, "contains": right}
-    assert said_values(question, line([], answer="Cressing")) == (1.0, 1.0)  # what was said is right all the same
+    assert told_values(question, line([], answer="Cressing")) == (1.0, 1.0)  # what was said is right all the same
+
+
+def test_what_was_told_is_right_said_or_withheld() -> None:
+    withheld = {**line([], outcome="abstained", answer="I don't know."), "found": "Cressing"}
+    assert told_values(ASKED, withheld) == (1.0, 1.0)
+    assert told_values(ASKED, {**withheld, "outcome": "answered", "answer": "Farrow [1]"}) == (0.0, 0.0), "what was said comes first"
+
+
+def test_a_chat_models_sentence_is_right_where_an_accepted_wording_stands_in_it() -> None:
+    told = line([], answer="The light stands in Cressing. [1]")
+    assert told_values(ASKED, told)[0] == 0.0, "a stretch of a passage has to match"
+    assert told_values(ASKED, {**told, "usage": {**told["usage"], "calls": 1}})[0] == 1.0
+    assert told_values(ASKED, {**told, "usage": {**told["usage"], "calls": 1}, "answer": "It stands in Farrow. [1]"})[0] == 0.0
 
 
 def test_an_unknown_answer_is_not_scored() -> None:

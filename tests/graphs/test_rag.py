@@ -13,8 +13,10 @@ from passel.graphs.answer import Answer
 from passel.graphs.context import RagContext
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
+from passel.rerankers.calibration import Calibration
 from passel.rerankers.calibrator import Calibrator, Weight
 from passel.rerankers.default import calibration, default_selector
+from passel.rerankers.risk import Reference
 from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 
@@ -281,6 +283,17 @@ async def test_who_asks_for_more_confidence_gets_fewer_answers(harbour: Corpus) 
     assert answer.outcome == "abstained"
     assert "0.999" in answer.answer or "1.00 is asked for" in answer.answer
     assert answer.confidence > 0.3
+
+
+async def test_a_wished_share_is_kept_by_the_confidence_alone(harbour: Corpus) -> None:
+    """The reference that gave the threshold knows of nothing else."""
+    unsure = Calibration(Calibrator(-2.0, {}), Calibrator(0.0, {}), Reference((), ()))
+    outcomes = []
+    for least in (0.0, 0.4, 0.6):
+        context = RagContext(harbour, default_selector(harbour.encoder), calibration=unsure, least_confidence=least)
+        events = [event async for event in run(build_graph().compile(), context, new_question("Who designed the Harbour Hall?"))]
+        outcomes.append(events[-1].answer.outcome)
+    assert outcomes == ["abstained", "answered", "abstained"]
 
 
 async def test_parallel_calls_keep_to_the_budget(ask: Any, fake_chat: Any) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from passel.rerankers.default import WEIGHTS, default_selector, digest, pair_model
+from passel.rerankers.calibration import CALIBRATION, Calibration
+from passel.rerankers.default import WEIGHTS, calibration, default_selector, digest, pair_model
 from passel.rerankers.selection import EMPTY
 from passel.rerankers.selector.policy import MOST
 from passel.rerankers.selector.selector import SELECTOR, load_network, save_network
 from passel.tools.candidate import Candidate, Hit
-from passel.tools.errors import PasselError
+from passel.tools.errors import PasselError, UsageError
 from passel.tools.pair import PAIR
 from passel.tools.passage import Passage
 
@@ -55,6 +57,21 @@ def test_the_bundled_selector_chooses_evidence(encoder: Any, candidates: list[Ca
     assert "Goose" not in found.ids
     assert set(found.ranked) == set(TEXTS)
     assert found.tokens == sum(encoder.count_tokens([TEXTS[id] for id in found.ids]))
+
+
+def test_a_calibration_promises_of_one_generator_alone(tmp_path: Path) -> None:
+    bundled = calibration()
+    assert bundled.least_confidence(0.2, None, chat=False) > 0
+    assert bundled.least_confidence(None, None, chat=True) == 0.0
+    with pytest.raises(UsageError, match="embedded generator") as error:
+        bundled.least_confidence(0.2, None, chat=True)
+    assert "train calibrator" in error.value.hint
+    of_chat = replace(bundled, model="openai:some")
+    of_chat.save(tmp_path / CALIBRATION)
+    assert Calibration.load(tmp_path / CALIBRATION) == of_chat
+    assert of_chat.least_confidence(0.2, None, chat=True) > 0
+    with pytest.raises(UsageError, match="openai:some"):
+        of_chat.least_confidence(0.2, None, chat=False)
 
 
 def test_there_is_one_pair_model_for_the_whole_process(encoder: Any, own: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -37,9 +38,29 @@ def test_few_references_promise_nothing() -> None:
 
 def test_abstentions_by_hand() -> None:
     reference = _of("+" * 9)
-    assert reference.at_most_abstained(0.05) == 0.0  # not one of the ten, the next question included
+    assert reference.at_most_abstained(0.1) == pytest.approx(0.92)  # one of ten: the next question itself
     assert reference.at_most_abstained(0.2) == pytest.approx(0.93)  # the two least sure of ten
-    assert reference.at_most_abstained(1.0) == 1.0
+    assert reference.at_most_abstained(0.99) == pytest.approx(1.0)
+    with pytest.raises(UsageError, match="at most 5% abstentions cannot be promised") as error:
+        reference.at_most_abstained(0.05)
+    assert "10.0%" in error.value.hint
+
+
+def test_nothing_is_answered_from_nothing() -> None:
+    """Two in ten without a selection: they are abstained on whatever the threshold, and none of the answers of which a share may be wrong."""
+    reference = Reference((*(1 - n / 100 for n in range(16)), 0.0, 0.0, 0.0), (True,) * 19)
+    assert reference.at_most_abstained(0.2) == pytest.approx(0.85)  # four of twenty
+    with pytest.raises(UsageError, match="3 had nothing to answer from") as error:
+        reference.at_most_abstained(0.15)
+    assert "20.0%" in error.value.hint
+    assert reference.at_most_wrong(0.2) == pytest.approx(0.85)
+
+
+@pytest.mark.parametrize("wish", [-0.1, 0.0, 1.0, 1.5, float("nan")])
+def test_a_wish_is_a_share(wish: float) -> None:
+    for wishes in ((wish, None), (None, wish)):
+        with pytest.raises(UsageError, match=r"risk is|abstentions is"):
+            _of("+" * 20).least(*wishes)
 
 
 def test_one_wish_at_a_time() -> None:
@@ -75,10 +96,14 @@ def test_what_is_promised_is_kept_on_new_questions() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.floats(0.01, 0.99))
 def test_no_threshold_exceeds_the_wish_on_the_reference(pairs: list[tuple[float, bool]], wish: float) -> None:
     reference = Reference(tuple(one for one, _ in pairs), tuple(right for _, right in pairs))
-    assert sum(one < reference.at_most_abstained(wish) for one, _ in pairs) <= wish * (len(pairs) + 1)
+    with suppress(UsageError):
+        few = reference.at_most_abstained(wish)
+        assert few > 0
+        assert sum(one < few for one, _ in pairs) <= wish * (len(pairs) + 1)
     try:
         least = reference.at_most_wrong(wish)
     except UsageError:
         return
+    assert least > 0
     above = [right for one, right in pairs if one >= least]
     assert (above.count(False) + 2) / (len(above) + 1) <= wish

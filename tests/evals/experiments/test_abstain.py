@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from passel.evals.experiments import abstain
-from passel.evals.labels import said_values
+from passel.evals.labels import told_values
 from passel.evals.predictions import Line, failed_line
 from passel.evals.question import Question
 from passel.evals.result import Estimate, Result, Table
@@ -62,7 +62,7 @@ def test_the_figures_by_hand_and_by_scikit_learn(run: Any) -> None:
     assert metrics["auroc"].value == pytest.approx(roc_auc_score(truth, chances))
     assert metrics["ece"].value == pytest.approx(calibration_error(chances, truth))
     sure = [line["confidence"] for line in run.lines]
-    said = [said_values(question, line) for question, line in zip(run.setup.questions, run.lines, strict=True)]
+    said = [told_values(question, line) for question, line in zip(run.setup.questions, run.lines, strict=True)]
     assert metrics["confidence_ece"].value == pytest.approx(calibration_error(sure, [em for em, _ in said]))
     assert metrics["aurc"].value == pytest.approx(mean_risk(sure, [1 - em for em, _ in said]))
     assert metrics["aurc_f1"].value == pytest.approx(mean_risk(sure, [1 - f1 for _, f1 in said]))
