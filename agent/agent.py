@@ -54,8 +54,16 @@ if TYPE_CHECKING:
     from .subgraph import Asks, Gives, Subgraph
 
 MOST_QUESTION_CHARACTERS = 8_000
-_ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan"], ...] = ("question", "history", "filters", "approve", "given_plan")
-"""What makes it the same question, whose unfinished run is continued."""
+_ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan", "seq"], ...] = (
+    "question",
+    "history",
+    "filters",
+    "approve",
+    "given_plan",
+    "seq",
+)
+"""What makes it the same question, whose unfinished run is continued. Asked again of a corpus that was written to since, it is searched for anew;
+a person's decision is about what that person saw, and goes on with it (`resume`)."""
 History = Sequence[tuple[str, str]]
 """A conversation as (question, answer) pairs, oldest first."""
 
@@ -154,7 +162,7 @@ class Agent:
     #   history  the caller's own conversation; then the thread's memory is not used
     #   filters  metadata that every searched, linked and cited passage must match, in Chroma's `where` form
     #   budget   limits of this run
-    #   thread   name of a conversation to remember; an unfinished run of the same question is continued
+    #   thread   name of a conversation to remember; an unfinished run of the same question is continued while the corpus is the same
     #   id       comes back in `Answer.id`
     #   plan     the caller's own sub-questions, "#1" for the answer to the first: ["Who wrote X?", "Where was #1 born?"]; [] for none
     #   approve  "look", "answer" or both: the run ends in a `Waiting` before each such step, and `resume` goes on. It needs a thread.
@@ -332,6 +340,7 @@ class Agent:
         threads, graph = await self._open_threads()
         kept = threads.config(self._key(thread))
         async with threads.alone(self._key(thread)):
+            asked["seq"] = await asyncio.to_thread(lambda: self.corpus.seq)
             left = await graph.aget_state(kept)
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in _ASKED)
             if resume:

@@ -117,6 +117,8 @@ class RagInput(TypedDict, total=False):
     """Kinds of verdicts before which the run waits for a person."""
     given_plan: list[str] | None
     """The caller's own sub-questions, checked (`check_plan`); [] leaves the question whole. None: plan makes them."""
+    seq: int
+    """`Corpus.seq` when it was asked on a thread: the run knows nothing of what was written since."""
 
 
 class RagState(RagInput, total=False):

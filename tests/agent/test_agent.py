@@ -16,8 +16,10 @@ import pytest
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
 from passel.graphs.decision import Decision
+from passel.tools.budget import Budget
 from passel.tools.corpus import Corpus
 from passel.tools.errors import PasselError, UsageError
+from passel.tools.loaders import Document
 
 BUILT = "Who built the Tarn Light?"
 
@@ -246,3 +248,25 @@ def test_after_kill_9_the_same_question_goes_on_where_it_was(tarn: Path, tmp_pat
         assert plain(resumed[-1].answer) == plain(agent.ask(BUILT))  # type: ignore[union-attr]
         other = list(agent.stream("How tall is the Tarn Light?", thread="k"))
         assert other[0].type == "planned", "another question starts anew"
+
+
+def test_what_was_added_since_a_run_failed_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same question is asked again because something was missing: it begins anew; where nothing was added it goes on."""
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the anchor slipped")
+
+    no_looks = Budget(looks=0)
+    captain = "Who is the captain of the Wren Ferry?"
+    with Agent.from_documents(["The Wren Ferry crosses the Lathe twice a day."], threads=tmp_path / "t.db") as agent:
+
+        def fails() -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr("passel.graphs.judge._decide", broken)
+                assert agent.ask(captain, thread="t", budget=no_looks).outcome == "failed"
+
+        fails()
+        assert [event.type for event in agent.stream(captain, thread="t", budget=no_looks)] == ["judged", "answered"], "it goes on"
+        fails()
+        agent.corpus.add([Document.from_text("The captain of the Wren Ferry is Odile Marsh.", source="new")])
+        assert "Odile Marsh" in agent.ask(captain, thread="t", budget=no_looks).answer

@@ -23,6 +23,7 @@ from passel.graphs.decision import Decision
 from passel.graphs.events import Answered, Event, Waiting
 from passel.tools.budget import Budget
 from passel.tools.errors import UsageError
+from passel.tools.loaders import Document
 
 BUILT = "Who built the Tarn Light?"
 BORN = "Where was the builder of the Tarn Light born?"
@@ -155,6 +156,25 @@ def test_a_stale_decision_decides_nothing(agent: Agent) -> None:
     with pytest.raises(UsageError, match="no longer waits"):
         agent.resume("t", Decision(kind="approve", waiting=old.id))
     assert agent.waiting("t") == new
+
+
+def test_a_decision_goes_on_with_what_was_seen_and_the_same_question_with_what_is_there(tmp_path: Path) -> None:
+    light = {"title": "Tarn Light", "text": "The Tarn Light is a lighthouse that Mirel Ostane built in 1840. It stands 39 metres high."}
+
+    def written(town: str) -> None:
+        agent.corpus.add([Document.from_text(f"{town} is a town. Its bridge was finished in 1799.", source=town, title=town)])
+
+    with Agent.from_documents([light], threads=tmp_path / "t.db") as agent:
+        seen = waits(agent.ask(BUILT, thread="t", approve=["answer"]))
+        written("Brackwater")
+        answer = agent.resume("t", Decision(kind="approve", waiting=seen.id))
+        assert isinstance(answer, Answer)
+        assert (answer.trace_id, len(answer.candidates)) == (seen.trace_id, 1)
+        before = waits(agent.ask(BUILT, thread="t", approve=["answer"]))
+        written("Lathe End")
+        again = waits(agent.ask(BUILT, thread="t", approve=["answer"]))
+        assert again.trace_id != before.trace_id
+        assert agent.waiting("t") == again
 
 
 def test_what_cannot_be_is_refused_before_anything_runs(agent: Agent) -> None:
