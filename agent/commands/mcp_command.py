@@ -57,7 +57,7 @@ def mcp(
         app = create_mcp_app(server, key=key, limits=settings.limits, hosts=own_names(host))
         logs.log_requests()
         terminal.note(f"passel: MCP at {address(host, port)}/mcp{', with a key' if key else ''}")
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False)
     finally:
         opening.close()
 

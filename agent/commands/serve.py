@@ -54,5 +54,6 @@ def serve(
         access_log=False,  # it writes query strings; the gate writes a line of its own
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # whoever asks from this machine could claim any address, and have a rate of its own
         timeout_graceful_shutdown=int(settings.limits.seconds) + 5,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from passel.agent.server.serving import Serving
 from passel.agent.settings import Settings
@@ -52,6 +54,30 @@ def test_a_corpus_has_a_name_wherever_one_stands(tarn: Path, monkeypatch: pytest
     serving = Serving(Settings.load(corpus=given))
     assert serving.default == "corpus"
     assert "corpus" in serving.folders()
+
+
+@pytest.mark.parametrize("command", [("serve",), ("mcp", "--http")])
+def test_nobody_claims_another_address(
+    command_line: Callable[..., SimpleNamespace], tarn: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """The rate of an address is the connection's, whatever a proxy's headers say."""
+    answered: list[int] = []
+
+    async def ask(app: Any) -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+            for n in range(3):
+                answer = await http.get("/nothing", headers={"X-Forwarded-For": f"10.0.0.{n}"})
+                answered.append(answer.status_code)
+
+    def run(app: Any, **options: Any) -> None:
+        config = uvicorn.Config(app, **options)
+        config.load()
+        asyncio.run(ask(config.loaded_app))
+
+    monkeypatch.setenv("PASSEL_LIMITS__REQUESTS_PER_MINUTE", "2")
+    monkeypatch.setattr("uvicorn.run", run)
+    assert command_line(*command, "--corpus", tarn).code == 0
+    assert answered == [404, 404, 429]
 
 
 def test_limits_and_key_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
