@@ -9,9 +9,9 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ..tools import chat
-from ..tools.candidate import Candidate, query_key
+from ..tools.candidate import Candidate
 from .answer import Query, Verdict
-from .context import RagContext, selected_passages, spent_on, with_passages
+from .context import RagContext, selected_passages, spent_on, usable
 from .events import Judged
 from .evidence import Read, missing, read_selected
 from .gaps import MOST_GAPS, gaps
@@ -30,7 +30,7 @@ MOST_QUERY_CHARACTERS = 200
 
 
 async def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
-    """Reads the selection, the plan and what was asked; writes `verdict`; a look is counted in `spent` and clears `draft`."""
+    """Reads the selection, the plan and what was asked; writes `verdict`; a look is counted in `spent`, clears `draft` and writes what is `known`."""
     context = runtime.context
     verdict = await asyncio.to_thread(_decide, state, context)
     looks = verdict.kind == "look"
@@ -40,7 +40,8 @@ async def judge(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         verdict = verdict.model_copy(update={"queries": written or verdict.queries})
     runtime.stream_writer(Judged(verdict=verdict))
     # what was written before belongs to the old evidence: after a look generate may try again
-    return {"verdict": verdict.model_dump(), "spent": {**spent_on(replies), "looks": int(looks)}, **({"draft": None} if looks else {})}
+    anew = {"draft": None, "known": [candidate["id"] for candidate in state["candidates"]]} if looks else {}
+    return {"verdict": verdict.model_dump(), "spent": {**spent_on(replies), "looks": int(looks)}, **anew}
 
 
 def _decide(state: RagState, context: RagContext) -> Verdict:
@@ -59,7 +60,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         return Verdict(kind="look", why="a sub-question became ready", queries=queries)
 
     selection, calibration = state["selection"], context.calibration
-    candidates = with_passages(state["candidates"], corpus, filters)
+    candidates = usable(state, corpus)
     read = read_selected(context.reader, state["standalone"], candidates, selection)
     told = signals(read, selection)
     lacking = missing(read)
@@ -79,7 +80,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
     if read.passages and enough and not declined:
         return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
-    if may_look and not _in_vain(state["verdict"], candidates):
+    if may_look and not _in_vain(state, candidates):
         best = read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection))
         queries = [query for query in gaps(best, lacking) if same_query(query.query) not in asked][:MOST_GAPS]
         if queries:
@@ -93,12 +94,10 @@ def _best(selection: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"ids": (selection or {}).get("ranked", ())[:_LOOKED_AT]}
 
 
-def _in_vain(before: Mapping[str, Any] | None, candidates: Sequence[Candidate]) -> bool:
+def _in_vain(state: RagState, candidates: Sequence[Candidate]) -> bool:
     """Whether the last look brought no passage that was not known: another would not either."""
-    if before is None or before["kind"] != "look":
-        return False
-    looked = {query_key(query["query"]) for query in before["queries"]}
-    return not any(all(hit.query in looked for hit in candidate.hits) for candidate in candidates)
+    before, known = state["verdict"], set(state.get("known", ()))
+    return before is not None and before["kind"] == "look" and known.issuperset(candidate.passage_id for candidate in candidates)
 
 
 def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext, *, declined: bool) -> str:

@@ -131,6 +131,8 @@ class RagState(RagInput, total=False):
     dropped: list[str]
     """Passages that a person left out."""
     verdict: dict[str, Any] | None
+    known: list[str]
+    """Passages that were there when judge looked last."""
     draft: Draft | None
     outcome: Outcome | None
     verified: int
@@ -147,6 +149,7 @@ FRESH: RagUpdate = {
     "selection": None,
     "dropped": [],
     "verdict": None,
+    "known": [],
     "draft": None,
     "outcome": None,
     "verified": 0,
