@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
@@ -328,15 +328,15 @@ class Agent:
         context = self.context(budget)
 
         def begin(asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
-            if thread is None:
-                return run(self._graph, context, asked, config=config, evidence_only=evidence_only)
-            return self._on_thread(thread, context, asked, config)
+            return run(self._graph, context, asked, config=config, evidence_only=evidence_only)
 
-        async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(config), begin)) as events:
+        callers = inherited(config)
+        running = recorded(self.corpus.name, asked, callers, begin) if thread is None else self._on_thread(thread, context, asked, callers)
+        async with contextlib.aclosing(running) as events:
             async for event in events:
                 yield event
 
-    async def _on_thread(self, thread: str, context: RagContext, asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
+    async def _on_thread(self, thread: str, context: RagContext, asked: RagInput, config: RunnableConfig) -> AsyncGenerator[Event, None]:
         threads, graph = await self._open_threads()
         kept = threads.config(self._key(thread))
         async with threads.alone(self._key(thread)):
@@ -345,8 +345,13 @@ class Agent:
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in _ASKED)
             if resume:
                 asked["trace_id"] = left.values["trace_id"]
-            async for event in self._pruned(thread, run(graph, context, asked, config={**config, **kept}, resume=resume)):
-                yield event
+
+            def begin(asked: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
+                return self._pruned(thread, run(graph, context, asked, config={**callers, **kept}, resume=resume))
+
+            async with contextlib.aclosing(recorded(self.corpus.name, asked, config, begin, going_on=resume)) as events:
+                async for event in events:
+                    yield event
 
     async def _going_on(self, thread: str, decision: Decision) -> AsyncIterator[Event]:
         threads, graph = await self._open_threads()
@@ -360,10 +365,10 @@ class Agent:
             context = replace(self.context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
             asked = cast(RagInput, {key: left.values[key] for key in RagInput.__annotations__ if key in left.values})
 
-            def go_on(_: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
+            def go_on(asked: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
                 return self._pruned(thread, run(graph, context, asked, config={**callers, **config}, decision=decision))
 
-            async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(None), go_on)) as events:
+            async with contextlib.aclosing(recorded(self.corpus.name, asked, inherited(None), go_on, going_on=True)) as events:
                 async for event in events:
                     yield event
 

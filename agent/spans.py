@@ -157,13 +157,22 @@ class Spans(BaseCallbackHandler):
 
 
 async def recorded(
-    corpus: str, asked: RagInput, config: RunnableConfig, begin: Callable[[RagInput, RunnableConfig], AsyncIterator[Event]]
+    corpus: str,
+    asked: RagInput,
+    config: RunnableConfig,
+    begin: Callable[[RagInput, RunnableConfig], AsyncIterator[Event]],
+    *,
+    going_on: bool = False,
 ) -> AsyncGenerator[Event, None]:
-    """The events of the run that `begin` makes of input and configuration; these get the trace id and, where spans are recorded, their recorder."""
+    """The events of the run that `begin` makes of input and configuration; these get the trace id and, where spans are recorded, their recorder.
+
+    `going_on`: the run began earlier, maybe in another process, and keeps the trace id that it has.
+    """
     spans = recording(corpus)
     callbacks: list[BaseCallbackHandler] = []
     if spans is not None:
-        asked = {**asked, "trace_id": spans.trace_id or asked["trace_id"]}
+        if spans.trace_id is not None and not going_on:
+            asked = {**asked, "trace_id": spans.trace_id}
         spans.name_trace(asked["trace_id"])
         callbacks = [spans]
     known = merge_configs(config, RunnableConfig(metadata={"passel_trace_id": asked["trace_id"]}, callbacks=callbacks))

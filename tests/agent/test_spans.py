@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from passel.agent.agent import Agent
+from passel.graphs.decision import Decision
 
 BUILT = "Who built the Tarn Light?"
 
@@ -77,6 +78,16 @@ def test_within_a_larger_trace_answers_keep_ids_of_their_own(agent: Agent, expor
     runs = [span for span in exported.get_finished_spans() if span.name == "invoke_agent passel"]
     assert [parent(span) for span in runs] == [host.get_span_context().span_id] * 2
     assert [(span.attributes or {})["passel.trace_id"] for span in runs] == [first.trace_id, second.trace_id]
+
+
+def test_a_run_that_goes_on_keeps_its_trace_id(agent: Agent, exported: InMemorySpanExporter) -> None:
+    waiting = agent.ask(BUILT, thread="t", approve=["answer"])
+    again = agent.ask(BUILT, thread="t", approve=["answer"])
+    answer = agent.resume("t", Decision(kind="approve"))
+    assert waiting.trace_id == again.trace_id == answer.trace_id
+    runs = [span.attributes or {} for span in exported.get_finished_spans() if span.name == "invoke_agent passel"]
+    assert [run["passel.trace_id"] for run in runs] == [answer.trace_id] * 3
+    assert [run["passel.outcome"] for run in runs] == ["waiting", "waiting", "answered"]
 
 
 async def test_runs_at_once_do_not_mix(agent: Agent, exported: InMemorySpanExporter) -> None:
