@@ -345,6 +345,7 @@ class Agent:
             resume = bool(left.next) and all(left.values.get(key) == asked[key] for key in _ASKED)
             if resume:
                 asked["trace_id"] = left.values["trace_id"]
+                context = self._context_of(left) if left.interrupts else context
 
             def begin(asked: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
                 return self._pruned(thread, run(graph, context, asked, config={**callers, **kept}, resume=resume))
@@ -361,8 +362,7 @@ class Agent:
             if not left.interrupts:
                 raise UsageError(f"nothing waits on the thread {thread!r}", "It was decided already, or another question was asked there.")
             check(decision, await self._waits(left))
-            kept = left.interrupts[0].value
-            context = replace(self.context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
+            context = self._context_of(left)
             asked = cast(RagInput, {key: left.values[key] for key in RagInput.__annotations__ if key in left.values})
 
             def go_on(asked: RagInput, callers: RunnableConfig) -> AsyncIterator[Event]:
@@ -383,6 +383,11 @@ class Agent:
         threads, graph = await self._open_threads()
         left = await graph.aget_state(threads.config(self._key(thread)))
         return await self._waits(left) if left.interrupts else None
+
+    def _context_of(self, left: StateSnapshot) -> RagContext:
+        """Of a run that waits: under the budget that it was asked with, of which the time until it waited is spent. See approve.py."""
+        kept = left.interrupts[0].value
+        return replace(self.context(Budget(**kept["budget"])), started=time.monotonic() - kept["seconds"])
 
     async def _waits(self, left: StateSnapshot) -> Waiting:
         return await asyncio.to_thread(to_waiting, left.values, self.context(), left.interrupts[0])

@@ -204,6 +204,25 @@ def test_a_run_goes_on_under_the_budget_it_was_asked_with(tarn: Path, tmp_path: 
         assert (answer.outcome, answer.usage.calls) == ("answered", 2)
 
 
+def test_asked_once_more_a_run_that_waits_keeps_its_budget_and_its_clock(tarn: Path, tmp_path: Path, fake_chat: Any) -> None:
+    model = fake_chat.of(json.dumps({"sub_questions": []}), "Mirel Ostane built the Tarn Light. [1]")
+    with Agent.from_corpus(tarn, model=model, threads=tmp_path / "t.db") as agent:
+
+        async def kept() -> dict[str, Any]:
+            threads, graph = await agent._open_threads()
+            (waits,) = (await graph.aget_state(threads.config(agent._key("t")))).interrupts
+            return dict(waits.value)
+
+        agent.ask(BUILT, thread="t", approve=["answer"], budget=Budget(calls=1, seconds=50))
+        before = agent._loop.run(kept())
+        agent.ask(BUILT, thread="t", approve=["answer"], budget=Budget(calls=9, seconds=500))
+        after = agent._loop.run(kept())
+        assert (after["budget"], after["seconds"] >= before["seconds"]) == (before["budget"], True)
+        answer = agent.resume("t", APPROVE)
+        assert isinstance(answer, Answer)
+        assert (answer.outcome, answer.usage.calls) == ("out_of_budget", 1)
+
+
 def test_the_trace_shows_what_a_person_said(planning: Agent) -> None:
     from rich.console import Console
 
