@@ -29,7 +29,7 @@ from ..graphs.answer import Answer, SelectedPassage
 from ..graphs.events import Answered, Event
 from ..rerankers.selection import Selection
 from ..tools.candidate import Candidate
-from ..tools.errors import PasselError, UsageError
+from ..tools.errors import PasselError, UsageError, told
 from ..tools.walk import Ignore
 from . import terminal
 from .budget_form import BudgetForm
@@ -367,5 +367,4 @@ def _result(form: BaseModel, text: str, *, failed: bool = False) -> CallToolResu
 def _line(error: Exception) -> str:
     if not isinstance(error, PasselError):
         log.exception("a call over MCP failed")
-    hint = getattr(error, "hint", "")
-    return f"{terminal.in_one_line(error)}{f' {hint}' if hint else ''}"
+    return terminal.one_line(told(error))

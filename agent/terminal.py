@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..tools.errors import PasselError
+from ..tools.errors import FAULT, PasselError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -132,6 +132,11 @@ def in_one_line(error: BaseException) -> str:
 def show_error(message: str, hint: str = "") -> None:
     """`passel: <message>` on stderr, and the hint below it, indented."""
     note(f"passel: {message}" + (f"\n        {hint}" if hint else ""))
+
+
+def show_failed(error: str | None) -> None:
+    """What a failed run says of itself. A fault's text is in the log, which --debug shows."""
+    show_error(error or "the run failed", "Run again with --debug to see what it was." if error and error.startswith(FAULT) else "")
 
 
 def fail(code: int) -> NoReturn:

@@ -17,7 +17,7 @@ from langgraph.types import Command, Interrupt, StreamMode
 
 from ..rerankers.selection import EMPTY, Selection
 from ..tools.encoder import clean
-from ..tools.errors import PasselError
+from ..tools.errors import told
 from ..tools.passage import Passage
 from ..tools.trace_id import TRACE_ID
 from .answer import Answer, CandidatePassage, Outcome, Query, SelectedPassage, SubQuestion, Usage, Verdict
@@ -44,7 +44,8 @@ async def run(
     decision: Decision | None = None,
     evidence_only: bool = False,
 ) -> AsyncIterator[Event]:
-    """Events as they happen, the last one `Answered`, or `Waiting`. A fault of a node is logged and ends in the outcome "failed".
+    """Events as they happen, the last one `Answered`, or `Waiting`. A fault of a node is logged and ends in the outcome "failed"; its text is
+    in the log alone.
 
     `resume` continues the unfinished run of `config`'s thread instead of starting anew; `decision` one that waits for it. `evidence_only` ends it
     where generate would begin: the answer then holds the evidence and no text, and its outcome is "partial".
@@ -70,7 +71,7 @@ async def run(
                 yield cast(Event, chunk)
     except Exception as error:
         log.exception("the run %s failed", question.get("trace_id", ""))
-        failure = _line(error)
+        failure = told(error, question.get("trace_id", ""))
     latency_ms = (time.perf_counter() - began) * 1000
     if evidence_only and failure is None and not state.get("outcome"):
         confidence = (state.get("verdict") or {}).get("confidence", 0.0)
@@ -85,18 +86,12 @@ async def run(
     except Exception as error:  # the corpus itself is out of reach
         log.exception("the run %s could not be put into words", question.get("trace_id", ""))
         known: dict[str, Any] = {"id": question.get("id"), "question": question["question"], "trace_id": question.get("trace_id", "")}
-        last = Answered(answer=Answer(**known, outcome="failed", answer="", latency_ms=latency_ms, error=failure or _line(error)))
+        last = Answered(answer=Answer(**known, outcome="failed", answer="", latency_ms=latency_ms, error=failure or told(error, known["trace_id"])))
     if isinstance(last, Answered):
         answer = last.answer
-        told = {"outcome": answer.outcome, "latency_ms": round(latency_ms), "selected": len(answer.selected), **answer.usage.model_dump()}
-        log.info("a run ended", extra=told)
+        figures = {"outcome": answer.outcome, "latency_ms": round(latency_ms), "selected": len(answer.selected), **answer.usage.model_dump()}
+        log.info("a run ended", extra=figures)
     yield last
-
-
-def _line(error: Exception) -> str:
-    """One line for a person."""
-    told = f"{error} {error.hint}" if isinstance(error, PasselError) else f"{type(error).__name__}: {error}"
-    return " ".join(told.split())
 
 
 def new_question(

@@ -14,6 +14,17 @@ class PasselError(Exception):
         self.hint = hint
 
 
+FAULT = "a fault inside"
+
+
+def told(error: Exception, trace_id: str = "") -> str:
+    """One line for whoever asked: a PasselError's text, which is written for people. Of any other exception its kind alone: its text may name files
+    or quote documents, and is for the log."""
+    if isinstance(error, PasselError):
+        return " ".join(f"{error} {error.hint}".split())
+    return f"{FAULT}: {type(error).__name__} (see the log{f'; trace id {trace_id}' if trace_id else ''})"
+
+
 class UsageError(PasselError):
     """The caller asked for something that cannot be: a wrong name, path or setting. Exit code 2."""
 

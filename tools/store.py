@@ -375,7 +375,7 @@ class Store:
         try:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'manifest'").fetchone()[0])
         except sqlite3.Error as error:
-            raise PasselError(f"{path} cannot be read as a corpus: {error}") from error
+            raise PasselError(f"{path.parent.name!r} cannot be read as a corpus: {error}") from error
         finally:
             connection.close()
 
@@ -411,7 +411,7 @@ class Store:
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise PasselError(f"cannot read {self.path}: {error}") from error
+            raise PasselError(f"cannot read the corpus {self.path.parent.name!r}: {error}") from error
         finally:
             self._give(connection)
 
@@ -431,7 +431,7 @@ class Store:
                     connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise PasselError(f"cannot write to {self.path}: {error}") from error
+            raise PasselError(f"cannot write to the corpus {self.path.parent.name!r}: {error}") from error
         finally:
             self._give(connection)
 
@@ -490,7 +490,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         except sqlite3.DatabaseError as error:
             failure = error
             break
-    raise PasselError(f"{path} cannot be read as a corpus: {failure}") from failure
+    raise PasselError(f"{path.parent.name!r} cannot be read as a corpus: {failure}") from failure
 
 
 def _where(filters: Filter | None) -> tuple[str, list[Scalar]]:

@@ -61,7 +61,7 @@ def ask(
     if not isinstance(answer, Answer):
         terminal.note("It waits for your decision: run the same command again to go on.")
     elif answer.outcome == "failed":
-        terminal.show_error(answer.error or "the run failed")
+        terminal.show_failed(answer.error)
         terminal.fail(1)
 
 

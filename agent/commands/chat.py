@@ -73,7 +73,7 @@ def chat(
             else:
                 answer = last if isinstance(last, Answer) else None
                 if answer is not None and answer.outcome == "failed":
-                    terminal.show_error(answer.error or "the run failed")
+                    terminal.show_failed(answer.error)
                     failed += 1
             terminal.say("")
     if asked:

@@ -184,6 +184,23 @@ def test_a_conversation_is_of_the_corpus_and_not_of_its_folder(tmp_path: Path) -
         assert len(old.turns("t")) == 1
 
 
+def test_a_faults_text_is_for_the_log(agent: Agent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def fails_with(error: Exception) -> Answer:
+        def broken(*_: Any) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("passel.graphs.judge._decide", broken)
+            return agent.ask(BUILT)
+
+    answer = fails_with(OSError("unable to open /home/secret/corpus"))
+    assert (answer.outcome, answer.error) == ("failed", f"a fault inside: OSError (see the log; trace id {answer.trace_id})")
+    assert "/home/secret" not in answer.model_dump_json()
+    assert f"the run {answer.trace_id} failed" in caplog.text
+    assert "/home/secret/corpus" in caplog.text
+    assert fails_with(PasselError("the disk is full", "Make room.")).error == "the disk is full Make room."
+
+
 TURNS = """
 import sys
 from pathlib import Path

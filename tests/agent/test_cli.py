@@ -132,6 +132,11 @@ def test_a_fault_of_ours_is_one_line_and_a_traceback_only_with_debug(passel: Any
     assert "Traceback" not in result.err
     for arguments in (["--debug", "corpus", "info", "harbour"], ["corpus", "info", "harbour", "--debug"]):
         assert "Traceback" in passel(*arguments).err
+    monkeypatch.setattr("passel.graphs.judge._decide", broken)
+    failed = passel("ask", QUESTION, "--corpus", "harbour")
+    assert failed.code == 1
+    assert "passel: a fault inside: RuntimeError (see the log; trace id " in failed.err
+    assert "Run again with --debug" in failed.err
     monkeypatch.setenv("PASSEL_DEBUG", "1")
     assert "Traceback" in passel("corpus", "info", "harbour").err
 

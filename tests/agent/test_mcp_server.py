@@ -181,6 +181,21 @@ async def test_errors_are_results(tarn: Path, tool: str, arguments: dict[str, An
         assert told in text_of(result)
 
 
+async def test_a_faults_text_is_for_the_log(tarn: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(2, "unable to open", "/home/secret/corpus.sqlite3")
+
+    monkeypatch.setattr("passel.tools.search.search_linked", broken)
+    monkeypatch.setattr("passel.graphs.judge._decide", broken)
+    async with asked_here(tarn) as client:
+        for tool, arguments in (("search", {"query": BUILT}), ("answer", {"question": BUILT})):
+            result = await client.call_tool(tool, arguments)
+            assert result.is_error
+            assert "a fault inside: FileNotFoundError (see the log" in text_of(result)
+            assert "secret" not in json.dumps(result.structured_content) + text_of(result)
+    assert caplog.text.count("/home/secret") >= 2
+
+
 async def test_a_corpus_that_cannot_be_opened_is_told_by_every_tool(tmp_path: Path) -> None:
     async with asked_here(tmp_path / "nowhere") as client:
         result = await client.call_tool("answer", {"question": BUILT})

@@ -181,6 +181,19 @@ def test_what_is_no_json_is_a_400(served: Any) -> None:
             assert answer.json()["error"]["message"]
 
 
+def test_a_faults_text_is_for_the_log(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise OSError(2, "unable to open", "/home/secret/corpus.sqlite3")
+
+    monkeypatch.setattr("passel.graphs.judge._decide", broken)
+    with served.client() as http:
+        for path, body in (("chat/completions", {"model": "passel", "messages": [user(BUILT)]}), ("answer", {"question": BUILT})):
+            for stream in (False, True):
+                told = http.post(f"/v1/{path}", json={**body, "stream": stream}).text
+                assert "a fault inside: FileNotFoundError (see the log; trace id " in told, path
+                assert "secret" not in told, path
+
+
 def test_a_failed_run_is_an_error(start: Any, openai_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault within the run is an error to the client in both ways, and what is secret stays where it is."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-of-the-server")
