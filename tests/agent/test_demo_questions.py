@@ -16,7 +16,7 @@ from passel.tools.answers import bare, f1
 from passel.tools.corpus import Corpus
 from passel.tools.words import fold
 
-pytestmark = pytest.mark.timeout(600)  # every question is asked once, in the first test
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # every question is asked once, in the first test
 
 Asked = list[tuple[dict[str, Any], Answer]]
 
