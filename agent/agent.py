@@ -98,7 +98,7 @@ class Agent:
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
         self._calibration = calibration or bundled_calibration()
-        self._least_confidence = self._calibration.least_confidence(risk, abstentions, chat=self._model is not None)
+        self._least_confidence = self._calibration.least_confidence(risk, abstentions, _name(model))
         self._threads_file = threads or passel_home() / THREADS
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
@@ -441,6 +441,15 @@ def _chat_model(model: BaseChatModel | str | None, base_url: str | None) -> Base
     from ..tools.chat import load_chat_model
 
     return load_chat_model(model, **({"base_url": base_url} if base_url else {}))
+
+
+def _name(model: BaseChatModel | str | None) -> str | None:
+    """As one would name it: "openai:gpt-…"."""
+    if model is None or isinstance(model, str):
+        return model
+    from ..tools.chat import describe
+
+    return describe(model).partition(" at ")[0]
 
 
 def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:

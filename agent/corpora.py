@@ -40,18 +40,21 @@ def delete_corpus(folder: Path) -> None:
     The database goes last: until then the folder is a corpus, which can be deleted.
     """
     with write_lock(folder):
-        _forget(folder)
+        id = _id(folder)
+        _forget(folder, id)
         shutil.rmtree(folder / "versions", ignore_errors=True)
         for file in sorted(folder.glob(f"{_DATABASE}*"), key=lambda file: -len(file.name)):
             file.unlink()
     shutil.rmtree(folder)
+    _forget(folder, id)  # what a run that was under way wrote meanwhile
 
 
-def _forget(folder: Path) -> None:
+def _forget(folder: Path, id: str | None) -> None:
+    """A copy of the folder has the same id and so the same conversations: they stay with it."""
     from .feedback import FEEDBACK, FeedbackFile
     from .threads import THREADS, forget_all
 
-    if id := _id(folder):
+    if id and not any(_id(other) == id for other in corpora() if other != folder):
         asyncio.run(forget_all(passel_home() / THREADS, id))
     FeedbackFile(passel_home() / FEEDBACK, str(folder.resolve())).forget_unjudged()
 

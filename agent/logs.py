@@ -52,7 +52,7 @@ def json_handler() -> logging.Handler:
 
 
 def log_requests() -> None:
-    """What the server's gate logs, a line a request, on stderr: id, method, path without its query, status, time; and what failed, where."""
+    """What a server logs on stderr: what failed, where; over HTTP a line a request: id, method, path without its query, status, time."""
     log = logging.getLogger("passel")
     if not wanted():
         handler = logging.StreamHandler()

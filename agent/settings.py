@@ -83,7 +83,7 @@ class Settings(BaseSettings):
 
     def least_confidence(self) -> float:
         """That `risk` or `abstentions` ask for. Raises UsageError where that cannot be promised."""
-        return self.calibration().least_confidence(self.risk, self.abstentions, chat=self.model is not None)
+        return self.calibration().least_confidence(self.risk, self.abstentions, self.model)
 
     def digest(self) -> str:
         """Of the weights in use."""

@@ -18,7 +18,7 @@ from ..rerankers.calibrator import FOLDS, Calibrator, out_of_fold
 from ..rerankers.risk import Reference
 from .datasets import load
 from .first_stage import Setting
-from .labels import told_values
+from .labels import told_values, would_answer
 from .predictions import Line
 from .question import Question
 
@@ -39,8 +39,8 @@ class CalibrationRow:
     """The evidence,"""
     right: bool
     """and the answer that was given, or that would have been given."""
-    selected: bool
-    """Anything; else there is nothing to answer from, however sure."""
+    answers: bool
+    """Whether anything would be said, however sure."""
 
     @property
     def fold(self) -> int:
@@ -65,7 +65,7 @@ def calibration_rows(questions: Sequence[Question], lines: Sequence[Line], kind:
         if line["outcome"] == "failed" or not line["signals"] or not (question.answers or not there):
             continue
         right = told_values(question, line)[0] == 1.0
-        rows.append(CalibrationRow(question.dataset.partition("/")[0], question.id, kind, line["signals"], there, right, bool(line["selected"])))
+        rows.append(CalibrationRow(question.dataset.partition("/")[0], question.id, kind, line["signals"], there, right, would_answer(line)))
     return rows
 
 
@@ -85,7 +85,7 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
         answerable, unseen = Calibrator.fit(signals, there, counts), out_of_fold(signals, there, folds, counts)
     told = out_of_fold(signals, right, folds, counts, leaving_out={WRITTEN})
     kept = [n for n, row in enumerate(rows) if row.kind != "part"]
-    reference = Reference(tuple(told[n] if rows[n].selected else 0.0 for n in kept), tuple(right[n] for n in kept))
+    reference = Reference(tuple(told[n] if rows[n].answers else 0.0 for n in kept), tuple(right[n] for n in kept))
     return Calibration(answerable, confidence, reference, model), unseen
 
 

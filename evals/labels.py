@@ -110,16 +110,22 @@ def answer_values(question: Question, line: Line) -> Values | None:
 def told_values(question: Question, line: Line) -> tuple[float, float]:
     """(1.0 where it is right, F1) of the answer that was given, or that would have been given: `confidence` is the probability of the first.
 
-    Right is an exact match; of what a chat model wrote, which are sentences, that an accepted wording stands in it. 0 where there is no answer, or
-    none is right.
+    Right is an exact match; of what a chat model wrote, which are sentences, that an accepted wording stands in it. What it would have written nobody
+    knows. 0 where there is no answer, none is right, or the run failed.
     """
     if "told_values" in line:  # a line kept for the report, without its texts
         right, overlap = line["told_values"]
         return right, overlap
-    text = said(line)
-    matches = contains_answer if text and line["usage"].get("calls") else exact_match
-    text = text or str(line.get("found", ""))
+    chat = line["usage"].get("calls")
+    text = said(line) or (str(line.get("found", "")) if line["outcome"] == "abstained" and not chat else "")
+    matches = contains_answer if chat else exact_match
     return (float(matches(text, question.answers)), f1(text, question.answers).f1) if text and question.answers else (0.0, 0.0)
+
+
+def would_answer(line: Line) -> bool:
+    """Whether anything would be said where the confidence alone decides: not from an empty selection, nor where a chat model declined."""
+    declined = line["outcome"] == "abstained" and line["usage"].get("calls")
+    return bool(line["selected"]) and line["outcome"] not in ("failed", "out_of_budget") and not declined
 
 
 def said(line: Line) -> str:

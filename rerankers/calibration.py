@@ -26,11 +26,12 @@ class Calibration:
     model: str | None = None
     """The chat model whose answers these were; None: the embedded generator's."""
 
-    def least_confidence(self, risk: float | None, abstentions: float | None, *, chat: bool) -> float:
-        """To answer at, 0 without a wish. chat: whether a chat model answers. Raises UsageError where the wish cannot be promised."""
-        if (risk is not None or abstentions is not None) and chat != (self.model is not None):
-            what = f"{self.model}'s answers" if self.model else "the embedded generator's answers"
-            raise UsageError(f"this calibration is of {what}, and promises nothing of another's", "Make one: passel train calibrator … --model NAME.")
+    def least_confidence(self, risk: float | None, abstentions: float | None, model: str | None) -> float:
+        """To answer at, 0 without a wish. model: the chat model that answers. Raises UsageError where the wish cannot be promised."""
+        if (risk is not None or abstentions is not None) and model != self.model:
+            mine, theirs = (name or "the embedded generator" for name in (self.model, model))
+            of_it = f" --model {model}" if model else ""
+            raise UsageError(f"this calibration is of {mine}, and promises nothing of {theirs}", f"Make one: passel train calibrator …{of_it}.")
         return self.reference.least(risk, abstentions)
 
     def save(self, file: Path) -> None:

@@ -8,7 +8,7 @@ Source: "Conformal Risk Control" (Angelopoulos et al., ICLR 2024), theorem 1, fo
 exceed 0. That loss does not fall with the threshold, which the theorem wants, so choosing the threshold slips by about one more wrong answer: it is
 counted too, and with it the promise holds where it was simulated (the test). "Prompt Risk Control" (arXiv 2311.13628) pays for a guarantee with high
 probability instead, which leaves next to nothing to answer with a few hundred references. The abstentions' loss falls: there the theorem holds.
-Where a share is wished, the confidence alone decides (`graphs/judge.py`); a question on which nothing is selected is abstained on at any threshold.
+Where a share is wished, the confidence alone decides (`graphs/judge.py`); where nothing is selected, or a chat model declines, no threshold helps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Reference:
     """
 
     confidence: tuple[float, ...]
-    """As it was told of a question that the calibrator was not fitted on; 0 where nothing was selected, so that nothing could be answered."""
+    """As it was told of a question that the calibrator was not fitted on; 0 where nothing was selected, or a chat model declined: nothing could be
+    answered.
+    """
     right: tuple[bool, ...]
 
     def __post_init__(self) -> None:

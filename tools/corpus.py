@@ -136,7 +136,7 @@ class Corpus:
 
     @property
     def id(self) -> str:
-        """Given when it was made: no other corpus has it, wherever its folder lies."""
+        """Given when it was made, kept wherever its folder lies; only a copy of the folder has it too."""
         return self._manifest["id"]
 
     @property
@@ -336,4 +336,4 @@ def _size(folder: Path) -> int:
 def _absent(path: Path) -> UsageError:
     others = sorted(file.parent.name for file in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
     existing = f" (there is {', '.join(others)})" if others else ""
-    return UsageError(f"there is no corpus {path.name!r} in {path.parent}{existing}", f"Make it: passel index PATH --corpus {path.name}.")
+    return UsageError(f"there is no corpus {path.name!r}{existing}", f"Make it: passel index PATH --corpus {path.name}.")

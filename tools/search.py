@@ -125,13 +125,6 @@ def _naming(question: str, found: Sequence[Candidate], linked: Sequence[Candidat
             yield Candidate(candidate.passage_id, (Hit("naming", question, first[candidate.passage_id], score),), candidate.passage)
 
 
-async def alink(
-    corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None, without: Container[str] = ()
-) -> list[Candidate]:
-    """`link` in a thread."""
-    return await asyncio.to_thread(link, corpus, question, found, n=n, filters=filters, without=without)
-
-
 def search_linked(corpus: Corpus, question: str, *, filters: Filter | None = None) -> list[Candidate]:
     """`search`, then `link`: at most `FOUND + LINKED` candidates, fused."""
     found = search(corpus, question, filters=filters)

@@ -243,7 +243,7 @@ class Versions:
                     self._make(reading, base, label, report)
                 except IndexFailed as error:
                     if not base:
-                        raise PasselError(f"cannot make the vector index in {self._folder}: {error}") from error
+                        raise PasselError(f"cannot make the vector index of the corpus {self._folder.parent.name}: {error}") from error
                     log.warning("the vector index %s cannot be continued and is made anew: %s", self._folder / str(base), error)
                     self._make(reading, 0, NOTHING, report)
             count = reading.count()

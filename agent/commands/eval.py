@@ -317,7 +317,7 @@ def abstain(
         with _kept(setup, outputs) as kept:
             lines = _predict(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
             _settle(kept, setup, lines)
-        _finish(experiment.summarize(setup, lines, asking.settings.calibration().reference), setup.questions, lines, outputs, setup)
+        _finish(experiment.summarize(setup, lines, asking.settings.calibration()), setup.questions, lines, outputs, setup)
 
 
 @evaluate.command()

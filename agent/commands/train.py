@@ -8,6 +8,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ...evals.training import Part
     from ...rerankers.calibration import Calibration
     from ...rerankers.selector.examples import ListExample
+    from ...rerankers.selector.selector import LearnedSelector
     from ...tools.pair import PairModel
 
 train = typer.Typer(help="Train the reader and the selector, on data sets or on your own corpus.", no_args_is_help=True)
@@ -178,6 +180,7 @@ def calibrator(
     from ...evals.setup import NothingToAsk, prepare
     from ...rerankers.calibration import CALIBRATION
     from ...rerankers.default import calibration, digest
+    from ...tools.pair import PAIR
     from ..settings import Settings, corpus_path
 
     settings = Settings.load(model=model, base_url=base_url)
@@ -185,6 +188,7 @@ def calibrator(
     folder = corpus_path(corpus) if corpus else None
     _folder(out)
     rows: list[CalibrationRow] = []
+    bundled = settings.weights is None or not (settings.weights / PAIR).is_file()  # as `pair_model` has it
     means = {
         "experiment": "calibrator",
         "weights": digest(settings.weights_in_use, calibrated=False),  # what this command writes beside them changes no run
@@ -200,9 +204,11 @@ def calibrator(
             with contextlib.suppress(NothingToAsk), prepare(
                 [file], setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
             ) as prepared:
-                setup = _unseen(prepared) if settings.weights is None else prepared
+                setup = _unseen(prepared) if bundled else prepared
                 selector = settings.selector(setup.encoder)
-                asked = predictor(setup, lambda _, chosen=selector: chosen, settings.budget, chat, selector.pair)  # type: ignore[misc]
+                # a chat model writes wherever something is selected, as it does where a share is wished: what it would have written nobody knows
+                least = sys.float_info.min if chat else 0.0
+                asked = predictor(setup, partial(_always, selector), settings.budget, chat, selector.pair, least_confidence=least)
                 name = prepared.questions[0].dataset.replace("/", " ")
                 with Predictions(out / "runs" / f"{name} {kind}.jsonl", digest_of(setup.settings)) as kept:
                     lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking {name}, evidence {kind}"))
@@ -214,6 +220,10 @@ def calibrator(
     made.save(out / CALIBRATION)
     _tell_calibration(rows, made, unseen)
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
+
+
+def _always(selector: LearnedSelector, question: Question) -> LearnedSelector:  # noqa: ARG001
+    return selector
 
 
 def _unseen(setup: Setup) -> Setup:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ...tools.errors import CorpusBusy, CorpusMismatch, PasselError, UsageError
+from ...tools.errors import CorpusBusy, CorpusMismatch, PasselError, UsageError, told
 from ..loop import Closed
 
 log = logging.getLogger("passel.server")
@@ -57,11 +57,11 @@ def from_exception(error: Exception) -> ApiError:
         headers = {"X-Should-Retry": "false"}  # the openai client would ask the same again, for as long
         return ApiError(504, "The request took longer than this server allows; its work was cancelled.", code="timeout", headers=headers)
     if isinstance(error, UsageError):
-        return ApiError(400, _line(error))
+        return ApiError(400, told(error))
     if isinstance(error, CorpusBusy):
         return ApiError(409, str(error), code="corpus_busy")
     if isinstance(error, CorpusMismatch):
-        return ApiError(409, _line(error), code="corpus_mismatch")
+        return ApiError(409, told(error), code="corpus_mismatch")
     if isinstance(error, Closed):
         return ApiError(409, "The corpus was closed while the request was running.", code="corpus_closed")
     if isinstance(error, HTTPException):
@@ -84,7 +84,3 @@ def _kind(status: int) -> str:
     if status == 429:
         return "rate_limit_error"
     return "server_error" if status >= 500 else "invalid_request_error"
-
-
-def _line(error: PasselError) -> str:
-    return " ".join(f"{error} {error.hint}".split())

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...graphs.signals import WRITTEN
+from ...rerankers.calibration import Calibration
 from ...rerankers.default import calibration
-from ...rerankers.risk import Reference
 from ...tools.errors import UsageError
-from ..labels import told_values
+from ..labels import told_values, would_answer
 from ..metrics.bootstrap import interval, interval_of
 from ..metrics.calibration import aurc, auroc, ece, nauc, risk_coverage
 from ..predictions import Line
@@ -39,8 +40,8 @@ _TOP = 10
 _WISHES = (0.05, 0.1, 0.2, 0.3)
 
 
-def summarize(setup: Setup, lines: Sequence[Line], reference: Reference | None = None) -> Result:
-    """reference: what risk control promises by; None for that of the bundled weights."""
+def summarize(setup: Setup, lines: Sequence[Line], promising: Calibration | None = None) -> Result:
+    """promising: what risk control promises by; None for the bundled one."""
     result = qa.summarize(setup, lines)
     result.experiment = "abstain"
     known = [(question, line) for question, line in zip(setup.questions, lines, strict=True) if question.answerable is not None]
@@ -51,7 +52,11 @@ def summarize(setup: Setup, lines: Sequence[Line], reference: Reference | None =
     else:
         result.notes.append("All questions are of one kind (evidence there, or not): AUROC of `answerable` needs both. See --drop-gold.")
     _confidence(result, setup.questions, lines)
-    _risk(result, setup.questions, lines, reference or calibration().reference)
+    promising = promising or calibration()
+    if promising.model == setup.settings.get("model"):
+        _risk(result, setup.questions, lines, promising)
+    else:
+        result.notes.append("This calibration is of another generator: nothing is promised. See passel train calibrator --model.")
     first = ("auroc", "ece", "confidence_ece", "aurc", "nauc", "aurc_f1", "nauc_f1")  # what is measured here, before what qa measures too
     result.metrics = {name: result.metrics[name] for name in dict.fromkeys([*first, *result.metrics]) if name in result.metrics}
     names = {"auroc": "AUROC of answerable", "ece": "ECE", "nauc_f1": "nAUC of confidence (F1)"}
@@ -115,7 +120,7 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
     )
 
 
-def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], reference: Reference) -> None:
+def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], promising: Calibration) -> None:
     """What a wish for few wrong answers comes to: the threshold that the reference gives, and what it does on these questions."""
     from scipy.stats import binomtest
 
@@ -123,13 +128,13 @@ def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], 
     if not known:
         return
     right = np.array([told_values(question, line)[0] == 1.0 for question, line in known])
-    sure = np.array([line["confidence"] if line["selected"] else -1.0 for _, line in known])  # where a share is wished, confidence alone decides
+    sure = np.array([_told_to_judge(line, promising) if would_answer(line) else -1.0 for _, line in known])
     rows = []
     for wish in _WISHES:
         most = max((share for share, risk in risk_coverage(sure, 1.0 - right) if risk <= wish), default=0.0)
         oracle = min(1.0, float(right.mean()) / (1.0 - wish))
         try:
-            least = reference.at_most_wrong(wish)
+            least = promising.reference.at_most_wrong(wish)
         except UsageError as error:
             rows.append(Row(f"at most {wish:.0%} wrong", (None, None, None, error.hint, most, oracle)))
             continue
@@ -144,6 +149,14 @@ def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], 
         "in hindsight, on these questions. Oracle: knows which answers are right."
     )
     result.tables.insert(2, Table("Wrong answers on request", columns, tuple(rows), note=note))
+
+
+def _told_to_judge(line: Line, promising: Calibration) -> float:
+    """The confidence before a chat model had written a word: by it judge decides."""
+    signals = line.get("signals", {})
+    if WRITTEN not in signals:
+        return float(line["confidence"])
+    return promising.confidence({name: value for name, value in signals.items() if name != WRITTEN})
 
 
 def _defined(statistic: Callable[..., float], *arrays: Floats) -> Estimate | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from passel.evals.datasets import is_val
 from passel.evals.datasets.get import split_of
 from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
+from passel.rerankers.calibration import CALIBRATION
 from passel.rerankers.default import WEIGHTS
 from passel.rerankers.reader import trainer as reading
 from passel.rerankers.selector import examples as list_examples
@@ -659,8 +661,16 @@ def test_a_calibration_of_data_sets_is_used(
     assert "another run" in other.err
 
 
-def test_what_the_bundled_reader_was_trained_on_calibrates_nothing(passel: Any, films: Path, rows: list[Row], tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_the_bundled_reader_was_trained_on_calibrates_nothing(
+    passel: Any, films: Path, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
     write(films, learned_by_the_bundled_one(rows, 2))
+    only_calibrated = tmp_path / "calibrated"
+    only_calibrated.mkdir()
+    shutil.copy(WEIGHTS / CALIBRATION, only_calibrated)
+    if folder:
+        monkeypatch.setenv("PASSEL_WEIGHTS", str(only_calibrated))
     done = passel("calibrator", films, "--split", "all", "--out", "out")
     assert done.code == 0, done.err
     assert f"2 of {len(rows)} questions are left out, as the bundled pair model was trained on them\n" in done.err

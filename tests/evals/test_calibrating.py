@@ -63,7 +63,7 @@ def test_the_reference_holds_whole_and_empty_evidence_as_told_by_others() -> Non
 
 
 def test_where_nothing_was_selected_nothing_can_be_answered() -> None:
-    rows = [replace(row, selected=row.kind != "none") for row in _rows(90)]
+    rows = [replace(row, answers=row.kind != "none") for row in _rows(90)]
     made, _ = calibrate(rows, model="openai:some")
     assert made.reference.confidence.count(0.0) == 30
     assert made.model == "openai:some"

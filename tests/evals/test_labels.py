@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from passel.evals.labels import answer_values, gold_flags, gold_keys, key_in, ranked_of, said, support_values, told_values
+from passel.evals.labels import answer_values, gold_flags, gold_keys, key_in, ranked_of, said, support_values, told_values, would_answer
 from passel.evals.predictions import Line, failed_line
 from passel.evals.question import DataPassage, Question
 
@@ -189,6 +189,18 @@ def test_what_was_told_is_right_said_or_withheld() -> None:
     withheld = {**line([], outcome="abstained", answer="I don't know."), "found": "Cressing"}
     assert told_values(ASKED, withheld) == (1.0, 1.0)
     assert told_values(ASKED, {**withheld, "outcome": "answered", "answer": "Farrow [1]"}) == (0.0, 0.0), "what was said comes first"
+    for outcome in ("failed", "out_of_budget"):
+        assert told_values(ASKED, {**withheld, "outcome": outcome}) == (0.0, 0.0), "a failure is wrong"
+    declined = {**withheld, "usage": {"calls": 1}}
+    assert told_values(ASKED, declined) == (0.0, 0.0), "what the reader found is no chat model's answer"
+
+
+def test_what_would_be_answered_where_the_confidence_alone_decides() -> None:
+    withheld = line([LIGHT], outcome="abstained")
+    assert would_answer(withheld)
+    assert not would_answer({**withheld, "selected": []})
+    assert not would_answer({**withheld, "usage": {"calls": 2}}), "a chat model declined"
+    assert not any(would_answer({**withheld, "outcome": outcome}) for outcome in ("failed", "out_of_budget"))
 
 
 def test_a_chat_models_sentence_is_right_where_an_accepted_wording_stands_in_it() -> None:

@@ -61,17 +61,18 @@ def test_the_bundled_selector_chooses_evidence(encoder: Any, candidates: list[Ca
 
 def test_a_calibration_promises_of_one_generator_alone(tmp_path: Path) -> None:
     bundled = calibration()
-    assert bundled.least_confidence(0.2, None, chat=False) > 0
-    assert bundled.least_confidence(None, None, chat=True) == 0.0
+    assert bundled.least_confidence(0.2, None, None) > 0
+    assert bundled.least_confidence(None, None, "openai:some") == 0.0
     with pytest.raises(UsageError, match="embedded generator") as error:
-        bundled.least_confidence(0.2, None, chat=True)
-    assert "train calibrator" in error.value.hint
+        bundled.least_confidence(0.2, None, "openai:some")
+    assert "train calibrator … --model openai:some" in error.value.hint
     of_chat = replace(bundled, model="openai:some")
     of_chat.save(tmp_path / CALIBRATION)
     assert Calibration.load(tmp_path / CALIBRATION) == of_chat
-    assert of_chat.least_confidence(0.2, None, chat=True) > 0
-    with pytest.raises(UsageError, match="openai:some"):
-        of_chat.least_confidence(0.2, None, chat=False)
+    assert of_chat.least_confidence(0.2, None, "openai:some") > 0
+    for other in (None, "openai:another"):
+        with pytest.raises(UsageError, match="is of openai:some"):
+            of_chat.least_confidence(0.2, None, other)
 
 
 def test_there_is_one_pair_model_for_the_whole_process(encoder: Any, own: Path) -> None:

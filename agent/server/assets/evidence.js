@@ -32,7 +32,7 @@ export function stopped({ selected, stop_reason: reason, tokens }) {
   const size = tokens ? ` Together they have ${count(tokens, "token")}.` : "";
   if (p?.[2] && selected.length) return `The selector stopped where nothing more seemed to help (${sure(p[1])} sure)${p[2]}.${size}`;
   if (p && selected.length) return `The selector stopped after ${selected.length}: nothing more seemed to help (${sure(p[1])} sure).${size}`;
-  if (p) return `The selector took none: nothing here seemed to help (${sure(p[1])} sure).`;
+  if (p && !p[2]) return `The selector took none: nothing here seemed to help (${sure(p[1])} sure).`;
   return reason ? `The selection ended for this reason: ${reason}.${size}` : "";
 }
 
