@@ -14,6 +14,7 @@ from ...tools.pair import PairModel
 from ...tools.weights import read_file
 from ..selection import EMPTY, Selection
 from .examples import read_candidates
+from .fillers import fillers
 from .network import Encoded, ListNetwork, Lists
 from .policy import MOST, Picks, decode, step_log_probs
 
@@ -37,16 +38,17 @@ class LearnedSelector:
         if not candidates:
             return EMPTY
         tokens = self._count_tokens(texts)
-        read = read_candidates(self.pair, question, candidates[:MOST_READ], tokens[:MOST_READ])
+        few = fillers(len(candidates), question)
+        read = read_candidates(self.pair, question, [*candidates[:MOST_READ], *few], [*tokens[:MOST_READ], *(0 for _ in few)])
         budgets = torch.tensor([max(0, token_budget)])
         with torch.inference_mode():
             encoded = self.network.encode(Lists.of([read.input]))
             picks = decode(self.network, encoded, budgets)
-            further = decode(self.network, encoded, budgets, go_on=True).tolist()[0]
-            relevance = encoded.relevance[0].sigmoid().tolist()
+            further = [place for place in decode(self.network, encoded, budgets, go_on=True).tolist()[0] if place < len(candidates)]
+            relevance = encoded.relevance[0].sigmoid().tolist()[: len(candidates)]
             steps = step_log_probs(self.network, encoded, picks, budgets)[0]
             stop = self._why(encoded, picks, budgets, steps)
-        chosen = picks.tolist()[0]
+        chosen = [place for place in picks.tolist()[0] if place < len(candidates)]
         if len(chosen) > self.most:
             chosen, stop = chosen[: self.most], f"at most {self.most} passages"
         rest = sorted((place for place in range(len(relevance)) if place not in further), key=lambda place: -relevance[place])

@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from passel.rerankers.default import default_selector
 from passel.rerankers.selection import EMPTY, Selection
 from passel.rerankers.selector.examples import read_candidates
 from passel.rerankers.selector.network import ListNetwork, Lists
@@ -139,6 +140,20 @@ def test_a_long_passage_is_passed_over_for_one_that_fits(network: Any, pair: Any
     assert sorted(everything.ids) == ["p0", "p1", "p2"]
 
 
+def test_a_passage_alone_is_judged_as_among_others(encoder: Any) -> None:
+    """The policy has seen no list of one; fillers stand behind it, and are never selected."""
+    selector = default_selector(encoder)
+    for question, text, there in (
+        ("Where was Miro born?", "The cat Miro was born in Oslo.", True),
+        ("Who wrote the report?", "Anna Berg wrote the report in 2020.", True),
+        ("Who painted the Mona Lisa?", "The cat Miro was born in Oslo.", False),
+    ):
+        selection = selector.select(question, [candidate(0, text)], token_budget=2000)
+        assert selection.ids == (("p0",) if there else ())
+        assert selection.ranked == ("p0",)
+        assert len(selection.scores) == 1
+
+
 def test_a_candidate_without_its_passage_is_refused(network: Any, pair: Any) -> None:
     selector = LearnedSelector(pair, network(1), words)
     with pytest.raises(ValueError, match="with their passages"):
@@ -166,17 +181,17 @@ def test_it_says_why_it_stopped(network: Any, pair: Any) -> None:
 def test_the_probability_of_stop_is_that_of_the_choice_that_was_made(network: Any, pair: Any) -> None:
     seen = 0
     for seed in range(12):
-        net, found = network(seed, stop=0.5), [candidate(number, f"passage {number}") for number in range(6)]
+        net, found = network(seed, stop=0.5), [candidate(number, f"passage {number}") for number in range(10)]
         selection = LearnedSelector(pair, net, words).select("q", found, token_budget=2000)
         match = re.fullmatch(r"stop, p = (\d\.\d\d)", selection.stop_reason)
         if not match:
             continue
-        encoded = net.encode(Lists.of([read_candidates(pair, "q", found, words([f"passage {number}" for number in range(6)])).input]))
+        encoded = net.encode(Lists.of([read_candidates(pair, "q", found, words([f"passage {number}" for number in range(10)])).input]))
         places = [int(id[1:]) for id in selection.ids]
-        chosen = torch.tensor([[float(place in places) for place in range(6)]])
+        chosen = torch.tensor([[float(place in places) for place in range(10)]])
         logits = net.logits(encoded, chosen, torch.tensor([places[-1] if places else -1]), chosen == 0)[0]
         assert float(match[1]) == pytest.approx(float(logits.softmax(0)[-1]), abs=0.006)
-        assert int(logits.argmax()) == 6
+        assert int(logits.argmax()) == 10
         seen += bool(places)
     assert seen > 0
 
@@ -220,7 +235,7 @@ def test_candidates_are_read_with_the_sentence_that_names_them_and_without(netwo
     LearnedSelector(Noting(), network(1), words).select("Who?", found, token_budget=100)
     sentence = "Hall: The hall was designed by Ilse Marn."
     assert {question for question, _ in asked} == {"Who?"}
-    assert {reading for _, reading in asked} == {
+    assert {reading for _, reading in asked if reading.title} == {  # fillers have none
         Reading("Hall", "The hall was designed by Ilse Marn. It opened in 1871."),
         Reading("Ilse Marn", "She was an architect.", sentence),
         Reading("Ilse Marn", "She was an architect."),
