@@ -60,5 +60,13 @@ def missing(read: Read) -> Missing:
     return Missing(lacking, [word for word in content_words(read.question) if word not in in_names and not holds(read.words, word)])
 
 
+def nowhere(missing: Missing, candidates: Sequence[Candidate]) -> list[str]:
+    """Those names that no candidate holds, not even one that was not selected; else such words. What a person is told is missing."""
+    held = [content_words(f"{one.passage.title}. {one.passage.text}") for one in candidates if one.passage is not None]
+    names = [name for name in missing.names if not any(covered(content_words(name), words) >= 1.0 for words in held)]
+    there = list({word for words in held for word in words})
+    return names or [word for word in missing.words if not holds(there, word)]
+
+
 _CARRIED = re.compile(r" \([^()]*\)$")
 """What condense adds to a question that points back: names for the search, which no answer has to hold."""

@@ -10,10 +10,11 @@ from langgraph.runtime import Runtime
 
 from ..tools import chat
 from ..tools.candidate import Candidate
+from ..tools.small_talk import is_small_talk
 from .answer import Query, Verdict
 from .context import RagContext, selected_passages, spent_on, usable
 from .events import Judged
-from .evidence import Read, missing, read_selected
+from .evidence import Read, missing, nowhere, read_selected
 from .gaps import MOST_GAPS, gaps
 from .prompts import LOOK, numbered
 from .signals import signals
@@ -52,6 +53,8 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     if not state["candidates"]:
         why = "no passage matches the filters" if filters else "the corpus holds no passage"
         return Verdict(kind="abstain", why=why)
+    if is_small_talk(state["standalone"]):
+        return Verdict(kind="abstain", why="this asks nothing that a document could answer")
     may_look = spent.get("looks", 0) < context.budget.looks
 
     waiting = [sub for sub in ready(state["sub_questions"]) if not sub["answer"] and same_query(sub["question"]) not in asked]
@@ -86,7 +89,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         if queries:
             return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
     why = _why(known, read, selection, context, declined=declined)
-    return known.model_copy(update={"why": why, "missing": lacking.names or lacking.words})
+    return known.model_copy(update={"why": why, "missing": nowhere(lacking, candidates)})
 
 
 def _best(selection: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -107,7 +110,8 @@ def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, contex
     if declined:
         return "no sentence of the evidence could be cited for an answer"
     if context.least_confidence:
-        return f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
+        told = f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
+        return f"{told} (`passel train calibrator` makes both fit your own texts)"
     return "the evidence does not cover the question"
 
 

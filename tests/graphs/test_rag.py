@@ -11,6 +11,7 @@ import pytest
 
 from passel.graphs.answer import Answer
 from passel.graphs.context import RagContext
+from passel.graphs.evidence import Missing, nowhere
 from passel.graphs.rag import build_graph
 from passel.graphs.run import new_question, run
 from passel.rerankers.calibration import Calibration
@@ -18,7 +19,9 @@ from passel.rerankers.calibrator import Calibrator, Weight
 from passel.rerankers.default import calibration, default_selector
 from passel.rerankers.risk import Reference
 from passel.tools.budget import Budget
+from passel.tools.candidate import Candidate
 from passel.tools.corpus import Corpus
+from passel.tools.passage import Passage
 
 BRIDGE = "Where was the architect of the Harbour Hall born?"
 PLAN = json.dumps({"sub_questions": [{"question": "Who was the architect of the Harbour Hall?"}, {"question": "Where was #1 born?"}]})
@@ -283,6 +286,21 @@ async def test_who_asks_for_more_confidence_gets_fewer_answers(harbour: Corpus) 
     assert answer.outcome == "abstained"
     assert "0.999" in answer.answer or "1.00 is asked for" in answer.answer
     assert answer.confidence > 0.3
+
+
+async def test_what_asks_nothing_gets_no_citation(ask: Any) -> None:
+    answer = (await ask("Hello there!"))[-1].answer
+    assert answer.outcome == "abstained"
+    assert "asks nothing" in answer.answer
+    assert answer.citations == []
+
+
+def test_what_is_said_to_be_missing_stands_nowhere() -> None:
+    passages = [Passage("p1", "s", "Greta Olsen founded the bakery.", "Bakery"), Passage("p2", "s", "Her rye loaf takes a day.", "Loaf")]
+    candidates = [Candidate(passage.id, (), passage) for passage in passages]
+    assert nowhere(Missing(["Greta Olsen", "Otto Vane"], ["husband"]), candidates) == ["Otto Vane"]
+    assert nowhere(Missing(["Greta Olsen"], ["husband", "loaf"]), candidates) == ["husband"]
+    assert nowhere(Missing(["Olsen Loaf"], []), candidates) == ["Olsen Loaf"], "one passage must hold all of a name"
 
 
 async def test_a_wished_share_is_kept_by_the_confidence_alone(harbour: Corpus) -> None:
