@@ -12,6 +12,8 @@ from .approving import ApproveOption, Asker, asker, read_steps, typed_line
 from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, RiskOption, asking
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from ...graphs.answer import Answer, Citation
     from ...graphs.events import Event, Waiting
 
@@ -24,6 +26,10 @@ _DOING = {
     "decided": "going on",
 }
 """What comes after each event, for the spinner."""
+_UNSURE = 0.2
+"""An answer less probable than this is not shown as if it were like any other."""
+_LONGEST_QUOTE = 300
+"""In characters; whole quotes are in the JSON."""
 
 
 def ask(
@@ -129,14 +135,27 @@ def show_answer(answer: Answer, *, already: bool = False) -> None:
     if answer.outcome == "partial":
         why = f": {answer.error}" if answer.error else ""
         terminal.note(f"(This is a part of the answer{why})")
+    if answer.outcome in ("answered", "partial") and 0.0 < answer.confidence < _UNSURE:  # 0 where nothing was judged
+        terminal.say(unsure(answer.confidence))
     if answer.citations:
         terminal.say("")
     for number, citation in enumerate(answer.citations, 1):
         terminal.say(cited(number, citation))
 
 
+def unsure(confidence: float) -> Text:
+    from rich.text import Text
+
+    percent = f"{confidence:.0%}" if confidence >= 0.01 else "less than 1%"
+    return Text(f"Unsure: this is right with a probability of {percent}.", style="dim")
+
+
 def cited(number: int, citation: Citation) -> str:
-    """[1] Title (source:start-end) “quote”"""
+    """[1] Title (source:start-end) “quote”, a long quote cut at a word."""
     place = f"{citation.source}:{citation.span[0]}-{citation.span[1]}"
     head = f"{citation.title} ({place})" if citation.title else place
-    return f"[{number}] {terminal.one_line(head)} “{terminal.one_line(citation.quote)}”"
+    quote = terminal.one_line(citation.quote)
+    if len(quote) > _LONGEST_QUOTE:
+        start = quote[:_LONGEST_QUOTE]
+        quote = (start.rpartition(" ")[0] or start) + "…"
+    return f"[{number}] {terminal.one_line(head)} “{quote}”"

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from passel.agent.commands.ask import cited, show_answer
 from passel.agent.commands.demo import QUESTIONS, add_articles
 from passel.agent.commands.graph import WHEN, mermaid
 from passel.agent.commands.options import read_budget, read_filters
-from passel.graphs.answer import Answer
+from passel.graphs.answer import Answer, Citation
 from passel.graphs.rag import build_graph
 from passel.tools.budget import Budget
 from passel.tools.errors import UsageError
@@ -270,6 +271,32 @@ def test_an_answer_stands_above_its_numbered_citations(passel: Any, home: Path) 
     assert "[1]" in answer
     assert citations.startswith("[1] Mole Light (mole-light.md:")
     assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "confidence", "said"),
+    [
+        ("answered", 0.09, "Unsure: this is right with a probability of 9%."),
+        ("partial", 0.004, "Unsure: this is right with a probability of less than 1%."),
+        ("answered", 0.2, ""),
+        ("partial", 0.0, ""),  # nothing was judged
+        ("abstained", 0.0, ""),
+    ],
+)
+def test_an_answer_that_is_probably_wrong_says_so(capsys: pytest.CaptureFixture[str], outcome: Any, confidence: float, said: str) -> None:
+    for already in (False, True):  # its sentences were shown while they came
+        show_answer(Answer(question=QUESTION, outcome=outcome, answer="Ida Farrow.", confidence=confidence), already=already)
+        out = capsys.readouterr().out
+        assert out == ("" if already else "Ida Farrow.\n") + (said and f"{said}\n")
+
+
+def test_a_long_quote_is_cut_at_a_word() -> None:
+    long = Citation(passage_id="p", title="Mole Light", source="mole-light.md", span=(0, 1_050), quote="a lantern burns " * 65)
+    shown = cited(1, long)
+    assert len(shown) < 350
+    assert shown.endswith((" a…”", " lantern…”", " burns…”"))
+    short = long.model_copy(update={"quote": "x" * 300})
+    assert cited(1, short).endswith(f" “{short.quote}”")
 
 
 def test_json_is_the_published_form_and_its_citations_open_at_their_place(passel: Any, home: Path) -> None:
