@@ -32,7 +32,7 @@ def mcp(
     """Serve a corpus to other agents (tools answer, search, select, index) over MCP, on stdin and stdout or HTTP."""
     if find_spec("mcp") is None:
         raise UsageError("passel mcp needs a package that is not installed", 'Run: pip install "passel[mcp]"')
-    from ..listening import address, key_for, own_names
+    from ..listening import address, key_for, must_be_free, own_names
     from ..settings import Settings
 
     settings = Settings.load(corpus=corpus, model=model, base_url=base_url)
@@ -42,6 +42,8 @@ def mcp(
     if folder is None and not is_corpus(settings.corpus_path()):
         open_corpus(settings).close()  # says what is missing, before a client waits for it
     key = key_for(host, settings) if http else ""
+    if http:
+        must_be_free(host, port)
 
     from ..mcp_server import build_server
 

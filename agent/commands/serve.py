@@ -33,13 +33,14 @@ def serve(
         import uvicorn
     except ImportError:
         raise UsageError("passel serve needs FastAPI and uvicorn", 'Install them: pip install "passel[serve]"') from None
-    from ..listening import address, key_for, own_names
+    from ..listening import address, key_for, must_be_free, own_names
     from ..server.app import create_app
     from ..server.serving import Serving
 
     settings = Settings.load(corpus=corpus, model=model, base_url=base_url)
     settings = settings.model_copy(update={"budget": read_budget(budget, settings.budget)})
     key = key_for(host, settings)
+    must_be_free(host, port)
     serving = Serving(settings)
     with terminal.working("opening the corpus"):
         serving.agent().ask("Is everything loaded?")  # so that the first question need not wait; raises where there is no corpus

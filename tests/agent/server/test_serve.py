@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,23 @@ def test_nobody_claims_another_address(
     monkeypatch.setattr("uvicorn.run", run)
     assert command_line(*command, "--corpus", tarn).code == 0
     assert answered == [404, 404, 429]
+
+
+@pytest.mark.parametrize("command", [("serve",), ("mcp", "--http")])
+def test_a_port_that_is_taken_is_told_before_anything_else(
+    command_line: Callable[..., SimpleNamespace], tarn: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    ran: list[object] = []
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: ran.append(None))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = command_line(*command, "--corpus", tarn, "--port", port)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == f"passel: port {port} is taken\n        Use another: --port N.\n"
+    assert not ran
+    assert command_line(*command, "--corpus", tarn, "--port", port).code == 0
+    nowhere = command_line(*command, "--corpus", tarn, "--host", "::1%nothing", "--port", port)
+    assert nowhere.code == 2
 
 
 def test_limits_and_key_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
