@@ -32,6 +32,8 @@ async def refused(_: Request, error: Exception) -> JSONResponse:
     """What FastAPI itself refuses, by its first fault. What was sent is not repeated."""
     assert isinstance(error, RequestValidationError)
     fault = next(iter(error.errors()), {"loc": ("body",), "msg": "it cannot be read"})
+    if fault.get("type") == "json_invalid":
+        return ApiError(400, f"The body is not JSON (at character {fault['loc'][-1]}).", code="invalid_request").response()
     param = ".".join(str(part) for part in fault["loc"] if part != "body")
     message = str(fault["msg"]).removeprefix("Value error, ")
     told = f"{param}: {message}" if param else message

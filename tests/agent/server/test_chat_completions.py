@@ -181,6 +181,15 @@ def test_what_is_no_json_is_a_400(served: Any) -> None:
             assert answer.json()["error"]["message"]
 
 
+def test_where_a_body_stops_being_json_is_told(served: Any) -> None:
+    with served.client() as http:
+        for path in ("chat/completions", "answer"):
+            answer = http.post(f"/v1/{path}", content=b'{"model": }', headers={"Content-Type": "application/json"})
+            assert answer.status_code == 400
+            error = answer.json()["error"]
+            assert (error["message"], error["param"]) == ("The body is not JSON (at character 10).", None)
+
+
 def test_a_faults_text_is_for_the_log(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise OSError(2, "unable to open", "/home/secret/corpus.sqlite3")
