@@ -200,7 +200,7 @@ def _load_record(file: FoundFile, number: int, line: bytes, known: Known | None,
     except UnicodeDecodeError as error:
         return refused(f"not UTF-8 text: byte 0x{line[error.start]:02x} at offset {error.start} of the line")
     except json.JSONDecodeError as error:
-        return refused(f"not JSON: {error.msg} at character {error.pos + 1}")
+        return refused(f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets within brackets
         return refused(f"not JSON that can be read: {error}")
     if not isinstance(record, dict):

@@ -188,6 +188,6 @@ def _parsed(where: str, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = where if "\n" not in text.strip() else f"{where}:{error.lineno}"
-        raise UsageError(f"{place}: not JSON: {error.msg} at character {error.colno}") from None
+        raise UsageError(f"{place}: not JSON: {error.msg.removesuffix(' at')} at character {error.colno}") from None
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits; brackets within brackets
         raise UsageError(f"{where}: not JSON that can be read: {error}") from None

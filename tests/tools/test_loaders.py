@@ -344,3 +344,7 @@ def test_odd_jsonl_files(tmp_path: Path) -> None:
     assert len(items) == count_paths([tmp_path])
     deep = {Path(item.path).name: item.reason for item in load_paths([tmp_path / "wrong.jsonl"]) if isinstance(item, Refusal)}
     assert all(deep[f"wrong.jsonl:{n}"].startswith("not JSON that can be read") for n in (2, 3))
+    (tmp_path / "tab.jsonl").write_text('{"text": "\t"}')
+    (tab,) = load_paths([tmp_path / "tab.jsonl"])
+    assert isinstance(tab, Refusal)
+    assert tab.reason == "not JSON: Invalid control character at character 11"

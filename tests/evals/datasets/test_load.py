@@ -274,6 +274,7 @@ def test_beirs_evidence_is_documents_and_not_titles(write: Write) -> None:
         ("\n \n", "is empty"),
         ("[]", "is empty"),
         ("{bad", ":1: not JSON"),
+        ('{"question": "\t"}', ":1: not JSON: Invalid control character at character 15"),
         (json.dumps(MULTIHOP) + "\n{bad\n", ":2: not JSON"),
         (json.dumps(MULTIHOP) + "\n\n[1]\n", ":3: not a JSON object"),
         (json.dumps(MULTIHOP) + '\n{"id": "b"}\n', ":2: it has no `question`"),
