@@ -52,12 +52,16 @@ def list_(corpus: OfCorpusOption = None, json: JsonOption = False) -> None:
 @feedback.command()
 def add(
     answer: Annotated[Path, typer.Argument(metavar="FILE|-", help="An answer as `passel ask --json` prints it; - for stdin.", allow_dash=True)],
-    good: Annotated[bool, typer.Option("--good/--bad", help="What you think of it.", show_default=False)],
+    good: Annotated[bool, typer.Option("--good", help="What you think of it,", show_default=False)] = False,
+    bad: Annotated[bool, typer.Option("--bad", help="one of both.", show_default=False)] = False,
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept with it.")] = "",
     corpus: CorpusOption = None,
 ) -> None:
     """Say what you think of an answer."""
     from ..settings import Settings
+
+    if good == bad:
+        raise UsageError("an answer is good or bad, not both" if good else "say --good or --bad")
 
     given = _read(answer)
     _file(str(Settings.load(corpus=corpus).corpus_path().resolve())).judge(given, good=good, note=note)

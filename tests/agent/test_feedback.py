@@ -210,6 +210,10 @@ def test_list_add_and_delete(tarn: Path, command_line: Callable[..., SimpleNames
     assert command_line("feedback", "delete", one["answer"]["trace_id"]).code == 0
     assert command_line("feedback", "delete", one["answer"]["trace_id"]).code == 2
     (tmp_path / "b.json").write_text("no answer")
+    for opinion, said in ((["--good", "--bad"], "good or bad, not both"), ([], "say --good or --bad")):
+        refused = command_line("feedback", "add", "a.json", *opinion, "--corpus", tarn)
+        assert (refused.code, refused.err) == (2, f"passel: {'an answer is ' * bool(opinion)}{said}\n")
+    assert json.loads(command_line("feedback", "list", "--json").out)["feedback"] == []
     told = command_line("feedback", "add", "b.json", "--good")
     assert (told.code, "holds no answer" in told.err) == (2, True)
 
