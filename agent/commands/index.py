@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...tools.errors import UsageError
+from ...tools.errors import CorpusBusy, UsageError
 from .. import progress, terminal
+from ..corpora import delete_corpus, is_corpus
 from .options import CorpusOption, JsonOption, open_corpus
 
 if TYPE_CHECKING:
@@ -46,8 +47,17 @@ def _index(paths: Sequence[Path], name: str | None, wait: bool) -> tuple[Path, I
     if len(missing) == len(paths):
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     settings = Settings.load(corpus=name)
+    folder = settings.corpus_path()
+    made_here, folder_made_here = not is_corpus(folder), not folder.is_dir()
     with open_corpus(settings, create=True) as corpus, progress_shown() as tell:
-        return corpus.path, corpus.index(paths, wait=math.inf if wait else 0, progress=tell)
+        report = corpus.index(paths, wait=math.inf if wait else 0, progress=tell)
+        empty = not corpus.info().documents
+    if made_here and empty:  # nobody wants a corpus of nothing among those there are
+        with contextlib.suppress(CorpusBusy):  # somebody has begun to fill it
+            delete_corpus(corpus.path)
+            if not folder_made_here:
+                corpus.path.mkdir()
+    return corpus.path, report
 
 
 def _failed(report: IndexReport) -> bool:
@@ -62,7 +72,8 @@ def _nothing(report: IndexReport) -> str:
 
 
 def _show(folder: Path, report: IndexReport) -> None:
-    terminal.say(f"{folder.name}: {report.passages:,} passages in {folder}")
+    kept = f"{report.passages:,} passages in {folder}" if is_corpus(folder) else "no corpus is made of nothing"
+    terminal.say(f"{folder.name}: {kept}")
     terminal.say(f"  documents  {what_happened(report)}")
     terminal.say(f"  passages   {report.chroma:,} in Chroma, {report.lexical:,} in the lexical index; {report.seconds:.1f} s")
     if report.refused:

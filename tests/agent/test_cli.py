@@ -194,6 +194,22 @@ def test_when_every_path_is_refused_nothing_was_done_and_the_exit_code_says_so(p
     assert passel("index", tmp_path / "empty.md", "--corpus", "new").err.startswith("passel: nothing was indexed")
 
 
+def test_a_corpus_of_nothing_does_not_stay(passel: Any, home: Path, tmp_path: Path) -> None:
+    from passel.tools.corpus import Corpus
+
+    (tmp_path / "empty").mkdir()
+    own = tmp_path / "own"
+    own.mkdir()
+    for corpus in ("new", own):
+        assert passel("index", tmp_path / "empty", "--corpus", corpus).code == 1
+    assert "new" not in passel("corpus", "list").out
+    assert not (home / "corpora" / "new").exists()
+    assert not list(own.iterdir()), "the folder is the user's, and stays, empty as it was"
+    Corpus.open(home / "corpora" / "void", create=True).close()
+    assert passel("index", tmp_path / "empty", "--corpus", "void").code == 1
+    assert "void" in passel("corpus", "list").out, "it was there before"
+
+
 def test_a_path_that_is_not_there_makes_no_corpus(passel: Any, home: Path) -> None:
     result = passel("index", "nowhere", "--corpus", "new", "--json")
     assert result.code == 2
