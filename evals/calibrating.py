@@ -74,10 +74,13 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
 
     fallback: used where all evidence is there, as with a user's own questions. model: the chat model that answered, if any. The reference of risk
     control are the questions as they are and those without any evidence, each as told by calibrators that did not see it, to judge: it decides
-    before a word is written, and a stream cannot unsay. Raises ValueError where every answer is right, or every one wrong.
+    before a word is written, and a stream cannot unsay. Raises ValueError where (nearly) every answer is right, or every one wrong.
     """
     signals, folds, counts = [row.signals for row in rows], [row.fold for row in rows], _counts(rows)
     there, right = [row.there for row in rows], [row.right for row in rows]
+    _both_kinds(right, folds, "answers that are right", "that are wrong")
+    if fallback is None or len(set(there)) == 2:
+        _both_kinds(there, folds, "questions whose evidence is there", "whose evidence is not there")
     confidence = Calibrator.fit(signals, right, counts)
     if fallback is not None and len(set(there)) < 2:
         answerable, unseen = fallback, [fallback(one) for one in signals]
@@ -87,6 +90,13 @@ def calibrate(rows: Sequence[CalibrationRow], fallback: Calibrator | None = None
     kept = [n for n, row in enumerate(rows) if row.kind != "part"]
     reference = Reference(tuple(told[n] if rows[n].answers else 0.0 for n in kept), tuple(right[n] for n in kept))
     return Calibration(answerable, confidence, reference, model), unseen
+
+
+def _both_kinds(truth: Sequence[bool], folds: Sequence[int], these: str, those: str) -> None:
+    """Raises ValueError where some fold's calibrator would learn from one kind alone."""
+    if any(len({kind for kind, of in zip(truth, folds, strict=True) if of != fold}) < 2 for fold in {*folds, -1}):
+        seen = sum(truth)
+        raise ValueError(f"it takes several {these} and several {those}, and {seen:,} and {len(truth) - seen:,} were seen")
 
 
 def _counts(rows: Sequence[CalibrationRow]) -> list[float]:

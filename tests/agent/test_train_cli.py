@@ -148,6 +148,7 @@ def test_from_data_sets(passel: Any, films: Path, read: list[str], tmp_path: Pat
     assert sorted(file.name for file in (out / "lists").iterdir()) == sorted(f"films train {part}.pickle" for part in PARTS)
     assert "PASSEL_WEIGHTS=new/out" in done.err
     shown = [line.split() for line in done.out.splitlines()]
+    assert f"on {choices(out)['val questions']} questions of val" in done.out.splitlines()[0]
     assert [line[0] for line in shown[1:]] == ["imitation", "GRPO"]
     assert shown[2][1] == f"{choices(out)['grpo']['val reward']:.3f}"
     page = (out / "training.html").read_text()
@@ -682,4 +683,4 @@ def test_what_the_bundled_reader_was_trained_on_calibrates_nothing(
 def test_too_few_questions_to_calibrate_with(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:
     ended = passel("calibrator", str(invented.unlabelled), "--split", "all", "--limit", "2", "--out", str(tmp_path / "out"))
     assert ended.code == 2
-    assert "too few to calibrate with" in ended.err
+    assert "too few to calibrate with: it takes several answers that are right and several that are wrong, and 0 and " in ended.err

@@ -91,8 +91,13 @@ def test_questions_that_all_have_their_evidence_keep_the_given_calibrator() -> N
     made, unseen = calibrate(whole, known)
     assert made.answerable is known
     assert set(unseen) == {known({})}
-    with pytest.raises(ValueError, match="both kinds"):
+    with pytest.raises(ValueError, match=f"evidence is there and several whose evidence is not there, and {len(whole)} and 0 were seen"):
         calibrate(whole)
+    wrong = [row for row in _rows(90) if not row.right]
+    for seen in (0, 1):  # of one, the fold that holds it learns nothing
+        rows = wrong + [row for row in whole if row.right][:seen]
+        with pytest.raises(ValueError, match=f"answers that are right and several that are wrong, and {seen} and {len(wrong)} were seen"):
+            calibrate(rows, known)
 
 
 def test_parts(invented: Any, tmp_path: Path) -> None:
