@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from .graphs.answer import Answer, Citation
     from .graphs.decision import Decision
     from .graphs.events import Waiting
+    from .tools.budget import Budget
     from .tools.corpus import Corpus
 
 __version__ = "0.1.0"
-__all__ = ["Agent", "Answer", "Citation", "Corpus", "Decision", "Settings", "Waiting", "__version__"]
+__all__ = ["Agent", "Answer", "Budget", "Citation", "Corpus", "Decision", "Settings", "Waiting", "__version__"]
 
 _HOMES = {
     "Agent": "agent.agent",
     "Answer": "graphs.answer",
+    "Budget": "tools.budget",
     "Citation": "graphs.answer",
     "Corpus": "tools.corpus",
     "Decision": "graphs.decision",

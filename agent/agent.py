@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -161,7 +162,7 @@ class Agent:
     # Asking. All of these take the same keywords:
     #   history  the caller's own conversation; then the thread's memory is not used
     #   filters  metadata that every searched, linked and cited passage must match, in Chroma's `where` form
-    #   budget   limits of this run
+    #   budget   limits of this run: a Budget, or a mapping such as {"calls": 4}
     #   thread   name of a conversation to remember; an unfinished run of the same question is continued while the corpus is the same
     #   id       comes back in `Answer.id`
     #   plan     the caller's own sub-questions, "#1" for the answer to the first: ["Who wrote X?", "Where was #1 born?"]; [] for none
@@ -308,7 +309,14 @@ class Agent:
             least_confidence=self._least_confidence,
         )
 
-    async def _events(
+    def _events(self, question: str, **options: Any) -> AsyncIterator[Event]:
+        """One run, for every way of asking. Raises UsageError on an option that there is not, or a budget that is none."""
+        known = inspect.getfullargspec(self._run).kwonlyargs
+        if unknown := [name for name in options if name not in known]:
+            raise UsageError(f"ask has no option {unknown[0]!r}", f"There are {', '.join(sorted(known))}.")
+        return self._run(question, **{**options, "budget": _budget(options.get("budget"))})
+
+    async def _run(
         self,
         question: str,
         *,
@@ -402,13 +410,13 @@ class Agent:
             raise UsageError("one plan cannot serve a batch of questions", "Ask the questions one by one, each with a plan of its own.")
         gate = asyncio.Semaphore(max(1, concurrency))
 
-        async def one(question: str) -> Answer:
+        async def one(events: AsyncIterator[Event]) -> Answer:
             async with gate:
-                return cast(Answer, await _last(self._events(question, **options)))
+                return cast(Answer, await _last(events))
 
-        checked = [checked_question(question) for question in questions]  # before any of them costs something
+        runs = [self._events(checked_question(question), **options) for question in questions]  # refused before any of them costs something
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(question)) for question in checked]
+            tasks = [group.create_task(one(events)) for events in runs]
         return [task.result() for task in tasks]
 
     async def _open_threads(self) -> tuple[Threads, Graph]:
@@ -471,6 +479,16 @@ def checked_question(question: str) -> str:
     if len(text) > MOST_QUESTION_CHARACTERS:
         raise UsageError(f"the question has {len(text)} characters; at most {MOST_QUESTION_CHARACTERS} are read", "Put long texts into the corpus.")
     return text
+
+
+def _budget(given: Budget | Mapping[str, float] | None) -> Budget | None:
+    if given is None or isinstance(given, Budget):
+        return given
+    try:
+        return Budget(**cast(dict[str, Any], dict(given)))
+    except (TypeError, ValueError):
+        names = ", ".join(field.name for field in fields(Budget))
+        raise UsageError(f"{given!r} is no budget", f"Give a Budget, or a mapping of some of {names} to positive numbers.") from None
 
 
 def _steps(approve: Collection[str] | None, thread: str | None) -> Collection[Step]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import passel
 from passel.agent.agent import Agent
 from passel.graphs.answer import Answer
 from passel.graphs.decision import Decision
@@ -129,6 +130,27 @@ def test_a_bad_question_is_refused_in_one_line(agent: Agent, question: str) -> N
 
 
 PLAN = ["Who built the Tarn Light?", "When was #1 born?"]
+
+
+def test_an_option_that_there_is_not_is_refused_by_name(agent: Agent) -> None:
+    for ask in (agent.ask, agent.stream, agent.astream):
+        with pytest.raises(UsageError, match="no option 'thred'") as refused:
+            ask("Who?", thred="ann")
+        assert "filters" in refused.value.hint
+        assert "thread" in refused.value.hint
+    with pytest.raises(UsageError, match="no option 'thred'"):
+        agent.batch(["Who?"], thred="ann")
+
+
+def test_a_budget_may_be_a_mapping(agent: Agent) -> None:
+    asked = "How tall is the Tarn Light?"
+    assert agent.ask(asked, budget={"looks": 0}).outcome == agent.ask(asked, budget=passel.Budget(looks=0)).outcome
+    for wrong in ({"cals": 4}, {"calls": 0}, {"calls": "four"}, 4):
+        with pytest.raises(UsageError, match="is no budget") as refused:
+            agent.ask(asked, budget=wrong)
+        assert "calls, tokens" in refused.value.hint
+    with pytest.raises(UsageError, match="is no budget"):
+        agent.batch([asked], budget={"cals": 4})
 
 
 def test_the_callers_own_plan(agent: Agent) -> None:
