@@ -6,8 +6,9 @@ Nothing in them is typed by hand.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...tools.encoder import Encoder
 from ...tools.errors import UsageError
@@ -82,9 +83,14 @@ def _name(result: Result) -> str:
 
 
 def _made(found: Sequence[Result]) -> str:
-    when = sorted({f"{result.settings.get('date')} at commit {result.settings.get('commit')}" for result in found})
+    when = sorted({_when(result.settings) for result in found})
     commands = "; ".join(f"`{result.settings['command']}`" for result in found)
     return f"Measured {', '.join(when)}: {commands}. Intervals are bootstrap 95%."
+
+
+def _when(settings: Mapping[str, Any]) -> str:
+    """What was not run in a checkout has no commit."""
+    return f"{settings.get('date')} at commit {settings['commit']}" if settings.get("commit") else str(settings.get("date"))
 
 
 def _cell(cell: Cell) -> str:
