@@ -60,7 +60,7 @@ def train_selector(
     """Writes selector.safetensors, imitation.safetensors, their curves (CSV) and choices.json, whose content it returns.
 
     A stage that an earlier run with the same lists and configuration finished is not trained again. `start`: a trained network to go on from;
-    imitation then only fine-tunes it, and where that earns less on `val`, it stays as it was. Raises UsageError where there is nothing to learn
+    imitation then only fine-tunes it, and where that earns no more on `val`, it stays as it was. Raises UsageError where there is nothing to learn
     from or to choose by.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +72,7 @@ def train_selector(
         wanted = "answers" if config.answers_only else "labelled evidence"
         raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
     chosen = _read(folder / "choices.json", {**asdict(config), "learned from": _digest(train, val, start)})
+    chosen["val questions"] = len({one.id for one in val})
     if "imitation" not in chosen:
         to_imitate, to_measure = train, val
         if config.answers_only:
@@ -87,8 +88,8 @@ def train_selector(
             network, chosen["imitation stop"], _ = tuned_on(network, val, earned, orders, reinforced)
         if start:
             before, after = (rewarded(one, val, earned, orders, reinforced)["val reward"] for one in (start, network))
-            chosen["kept the start"] = before > after
-            if before > after:
+            chosen["kept the start"] = before >= after
+            if before >= after:
                 network, orders = start, own_orders(start, val, reinforced.budget)
             chosen["start"] = _figures(start, val, earned, orders)
         save_network(network, folder / "imitation.safetensors")

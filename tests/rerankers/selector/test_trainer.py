@@ -154,6 +154,15 @@ def test_it_never_ends_worse_than_it_began(train: Train, half_learned: ListNetwo
     assert all(torch.equal(found[name], half_learned.state_dict()[name]) for name in layers)
 
 
+def test_what_earns_as_much_as_before_stays_as_it_was(train: Train, half_learned: ListNetwork, tmp_path: Path) -> None:
+    """Steps too small to change a choice, though they change the weights."""
+    tiny = ImitationConfig(epochs=1, lists=48, learning_rate=1e-9)
+    chosen = train(replace(ANSWERS_ONLY, imitation=tiny, grpo=replace(ANSWERS_ONLY.grpo, steps=0)), start=half_learned)
+    assert chosen["kept the start"]
+    found = load_network(tmp_path / "out" / SELECTOR).state_dict()
+    assert all(torch.equal(found[name], weight) for name, weight in half_learned.state_dict().items())
+
+
 # Killed, and run again
 
 
