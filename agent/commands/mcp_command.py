@@ -49,7 +49,6 @@ def mcp(
 
     server, opening = build_server(_opener(settings, create=folder is not None), folder=folder)
     try:
-        logs.log_requests()
         if not http:
             server.run("stdio")
             return
@@ -58,6 +57,7 @@ def mcp(
         from ..mcp_http import create_mcp_app
 
         app = create_mcp_app(server, key=key, limits=settings.limits, hosts=own_names(host))
+        logs.log_requests()
         terminal.note(f"passel: MCP at {address(host, port)}/mcp{', with a key' if key else ''}")
         uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False)
     finally:

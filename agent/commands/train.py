@@ -241,7 +241,7 @@ def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:
     from rich.table import Table
 
     support = ["support F1 (mean of the sets)"] if labelled else []
-    table = Table(f"on {chosen['val questions']:,} questions of val", "reward", "answer F1", *support, "passages", "tokens", box=None)
+    table = Table("on val", "reward", "answer F1", *support, "passages", "tokens", box=None)
     for stage in ("start", "imitation", "grpo"):
         if stage not in chosen:
             continue

@@ -72,7 +72,6 @@ def train_selector(
         wanted = "answers" if config.answers_only else "labelled evidence"
         raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
     chosen = _read(folder / "choices.json", {**asdict(config), "learned from": _digest(train, val, start)})
-    chosen["val questions"] = len({one.id for one in val})
     if "imitation" not in chosen:
         to_imitate, to_measure = train, val
         if config.answers_only:
