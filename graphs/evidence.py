@@ -13,6 +13,7 @@ from typing import Any
 
 from ..tools.candidate import Candidate
 from ..tools.pair import PairModel
+from ..tools.passage import Passage
 from ..tools.proper_names import proper_names
 from ..tools.read_passages import read_passages
 from ..tools.reader import Found, ReadPassage, find_answer
@@ -34,7 +35,7 @@ class Read:
     @cached_property
     def words(self) -> list[str]:
         """The content words of all passages and their titles, each once."""
-        return list({word for passage in self.passages for word in content_words(f"{passage.title}. {passage.text}")})
+        return list({word for passage in self.passages for word in _words(passage)})
 
 
 def read_selected(reader: PairModel, question: str, candidates: Sequence[Candidate], selection: Mapping[str, Any] | None) -> Read:
@@ -62,10 +63,14 @@ def missing(read: Read) -> Missing:
 
 def nowhere(missing: Missing, candidates: Sequence[Candidate]) -> list[str]:
     """Those names that no candidate holds, not even one that was not selected; else such words. What a person is told is missing."""
-    held = [content_words(f"{one.passage.title}. {one.passage.text}") for one in candidates if one.passage is not None]
+    held = [_words(one.passage) for one in candidates if one.passage is not None]
     names = [name for name in missing.names if not any(covered(content_words(name), words) >= 1.0 for words in held)]
     there = list({word for words in held for word in words})
     return names or [word for word in missing.words if not holds(there, word)]
+
+
+def _words(passage: Passage | ReadPassage) -> list[str]:
+    return content_words(f"{passage.title}. {passage.text}")
 
 
 _CARRIED = re.compile(r" \([^()]*\)$")

@@ -17,10 +17,15 @@ from .selector.selector import SELECTOR, LearnedSelector, load_network
 WEIGHTS = Path(__file__).parent / "weights"
 
 
+def in_use(weights: Path, name: str) -> Path:
+    """The file of that name: a folder without one of its own uses the bundled one."""
+    own = weights / name
+    return own if own.is_file() else WEIGHTS / name
+
+
 def pair_model(weights: Path = WEIGHTS, device: str | None = None) -> PairModel:
-    """One for the whole process: selector and reader share what it remembers. A folder without one of its own uses the bundled one."""
-    folder = weights if (weights / PAIR).is_file() else WEIGHTS
-    return _pair(folder / PAIR, device)
+    """One for the whole process: selector and reader share what it remembers."""
+    return _pair(in_use(weights, PAIR), device)
 
 
 def default_selector(encoder: Encoder, *, weights: Path = WEIGHTS, device: str | None = None, most: int = MOST) -> LearnedSelector:
@@ -32,15 +37,14 @@ def default_selector(encoder: Encoder, *, weights: Path = WEIGHTS, device: str |
 
 
 def calibration(weights: Path = WEIGHTS) -> Calibration:
-    """A folder without one of its own uses the bundled one. Raises PasselError where the file is something else."""
-    return _calibration((weights if (weights / CALIBRATION).is_file() else WEIGHTS) / CALIBRATION)
+    """Raises PasselError where the file is something else."""
+    return _calibration(in_use(weights, CALIBRATION))
 
 
 def digest(weights: Path = WEIGHTS, *, calibrated: bool = True) -> str:
     """What tells one folder of weights from another, in results; with its calibration, or without."""
     names = (PAIR, SELECTOR, CALIBRATION) if calibrated else (PAIR, SELECTOR)
-    files = [(weights if (weights / name).is_file() else WEIGHTS) / name for name in names]
-    return hashlib.sha256(b"".join(map(read_file, files))).hexdigest()[:16]
+    return hashlib.sha256(b"".join(read_file(in_use(weights, name)) for name in names)).hexdigest()[:16]
 
 
 @cache

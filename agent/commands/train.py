@@ -179,7 +179,7 @@ def calibrator(
     from ...evals.run import predict_all
     from ...evals.setup import NothingToAsk, prepare
     from ...rerankers.calibration import CALIBRATION
-    from ...rerankers.default import calibration, digest
+    from ...rerankers.default import WEIGHTS, calibration, digest, in_use
     from ...tools.pair import PAIR
     from ..settings import Settings, corpus_path
 
@@ -188,7 +188,7 @@ def calibrator(
     folder = corpus_path(corpus) if corpus else None
     _folder(out)
     rows: list[CalibrationRow] = []
-    bundled = settings.weights is None or not (settings.weights / PAIR).is_file()  # as `pair_model` has it
+    bundled = in_use(settings.weights_in_use, PAIR) == WEIGHTS / PAIR
     means = {
         "experiment": "calibrator",
         "weights": digest(settings.weights_in_use, calibrated=False),  # what this command writes beside them changes no run
