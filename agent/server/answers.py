@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -12,11 +9,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, Field
 
 from ...graphs.answer import Answer
-from ...graphs.events import Event
 from .asking import Asking, checked_question
-from .errors import ApiError, from_exception
+from .errors import ApiError
 from .feedback import keeping, kept
-from .running import STILL_HERE, each, event_stream, finish, sse, streamed
+from .running import as_sse, each, event_stream, finish, streamed
 from .serving import Serving
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -58,16 +54,7 @@ def routes(serving: Serving) -> APIRouter:
         own = {"history": asked.history, "id": asked.id, "evidence_only": asked.evidence_only}
         options: dict[str, Any] = {**asked.options(agent.budget), **own}
         if asked.stream:
-            return streamed(_told(each(request, keeping(agent, agent.astream(question, **options)), serving.limits.seconds)))
+            return streamed(as_sse(each(request, keeping(agent, agent.astream(question, **options)), serving.limits.seconds)))
         return await finish(request, kept(agent, agent.aask(question, **options)), serving.limits.seconds)
 
     return router
-
-
-async def _told(events: AsyncGenerator[Event | None]) -> AsyncGenerator[str]:
-    try:
-        async with aclosing(events):
-            async for event in events:
-                yield STILL_HERE if event is None else sse(event.model_dump_json(), event.type)
-    except Exception as error:
-        yield sse(json.dumps(from_exception(error).form()), "error")

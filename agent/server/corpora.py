@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -20,7 +19,7 @@ from ...tools.errors import PasselError
 from .asking import CorpusName
 from .body import Body
 from .errors import ApiError, from_exception
-from .running import STILL_HERE, cancelled, each, event_stream, finish, sse, streamed, threaded
+from .running import as_sse, cancelled, each, event_stream, finish, streamed, threaded
 from .serving import Serving
 from .uploads import FILES, read, save
 
@@ -174,7 +173,7 @@ def routes(serving: Serving) -> APIRouter:
         agent = await serving.aagent(name)
         events = _index(agent.corpus, files, serving)
         if stream:
-            return streamed(_told(each(request, events, serving.limits.upload_seconds)))
+            return streamed(as_sse(each(request, events, serving.limits.upload_seconds)))
         return await finish(request, _last(events), serving.limits.upload_seconds)
 
     @router.get("/{name}/document", response_model=None, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
@@ -259,15 +258,6 @@ async def _last(events: AsyncGenerator[IndexProgress | Indexed]) -> Indexed:
             if isinstance(event, Indexed):
                 return event
     raise RuntimeError("an upload ended without a report")
-
-
-async def _told(events: AsyncGenerator[IndexProgress | Indexed | None]) -> AsyncGenerator[str]:
-    try:
-        async with aclosing(events):
-            async for event in events:
-                yield STILL_HERE if event is None else sse(event, event.type)
-    except Exception as error:
-        yield sse(json.dumps(from_exception(error).form()), "error")
 
 
 def _no_document() -> ApiError:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from .errors import ApiError
+from .errors import ApiError, from_exception
 
 T = TypeVar("T")
+E = TypeVar("E", bound="Typed")
 _STILL_HERE = 15.0
 """Seconds of silence after which a stream says that it lives: proxies close silent connections."""
 
@@ -95,6 +97,25 @@ def sse(data: BaseModel | str, event: str = "") -> str:
 
 STILL_HERE = ": still here\n\n"
 """A comment: clients skip it."""
+
+
+class Typed(Protocol):
+    """A model with its `type`, by which its event is called."""
+
+    @property
+    def type(self) -> str: ...
+
+    def model_dump_json(self) -> str: ...
+
+
+async def as_sse(events: AsyncGenerator[E | None]) -> AsyncGenerator[str]:
+    """Each under its type, None as a sign of life; what fails is the last event, in the form of all errors."""
+    try:
+        async with contextlib.aclosing(events):
+            async for event in events:
+                yield STILL_HERE if event is None else sse(event.model_dump_json(), event.type)
+    except Exception as error:
+        yield sse(json.dumps(from_exception(error).form()), "error")
 
 
 def event_stream(events: str) -> dict[int | str, dict[str, Any]]:
