@@ -62,6 +62,12 @@ def log_requests() -> None:
 
 
 class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Of a copy: a formatter keeps an exception's lines in the record, for the next handler to show."""
+        own = logging.makeLogRecord(vars(record))
+        own.exc_text = None
+        return super().format(own)
+
     def formatException(self, ei: Any) -> str:
         """Where an exception came from. Its text may quote a document or a question, and stays out of the log."""
         kind, _, at = ei

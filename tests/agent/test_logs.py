@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from passel.agent.agent import Agent
-from passel.agent.logs import JsonLines
+from passel.agent.logs import JsonLines, log_requests
 
 BUILT = "Who built the Tarn Light?"
 
@@ -59,3 +59,22 @@ def test_outside_a_run_there_is_no_trace_id(written: io.StringIO) -> None:
     (line,) = lines(written)
     assert (line["message"], line["free"], line["logger"]) == ("the disk is full", 0, "passel.tools")
     assert "trace_id" not in line
+
+
+def test_a_servers_lines_are_without_a_faults_text_whoever_formats_first(capsys: pytest.CaptureFixture[str]) -> None:
+    log, stream = logging.getLogger("passel"), io.StringIO()
+    whole = logging.StreamHandler(stream)
+    log_requests()
+    (own,) = log.handlers
+    text = "sk-" + "secret"  # so that the line of source which a stack shows does not hold it
+    for order in ([own, whole], [whole, own]):
+        log.handlers[:] = order
+        try:
+            raise ZeroDivisionError(text)
+        except ZeroDivisionError:
+            log.exception("a fault")
+        told = capsys.readouterr().err
+        assert "test_logs.py" in told
+        assert "ZeroDivisionError" in told
+        assert text not in told
+    assert stream.getvalue().count("ZeroDivisionError: sk-secret") == 2

@@ -76,7 +76,6 @@ def test_nobody_claims_another_address(
         asyncio.run(ask(config.loaded_app))
 
     monkeypatch.setenv("PASSEL_LIMITS__REQUESTS_PER_MINUTE", "2")
-    monkeypatch.setattr("passel.agent.logs.log_requests", lambda: None)  # its handler would outlive this test
     monkeypatch.setattr("uvicorn.run", run)
     assert command_line(*command, "--corpus", tarn).code == 0
     assert answered == [404, 404, 429]
