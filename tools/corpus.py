@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from .errors import CorpusMismatch, PasselError, UsageError
 from .filters import Filter, to_chroma, to_sql
 from .indexing import MAX_TOKENS, IndexReport, Progress, Run
-from .lock import write_lock
+from .lock import unfinished, write_lock
 from .passage import Passage
 from .store import FORMAT, Reading, Rows, Store
 from .vectors import Found, Index, IndexFailed, Recent, Server, Versions, View, nearest_rows
@@ -60,6 +60,8 @@ class CorpusInfo:
     encoder: str
     dimension: int
     bytes: int
+    unfinished: str
+    """See `Corpus.unfinished`."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -204,7 +206,13 @@ class Corpus:
                 encoder=self._manifest["encoder"],
                 dimension=self.dimension,
                 bytes=_size(self.path),
+                unfinished=self.unfinished,
             )
+
+    @property
+    def unfinished(self) -> str:
+        """Why it may not hold all it should: who writes to it now, or was cut off; "" where the last work on it was done to its end."""
+        return unfinished(self.path)
 
     def sources(self) -> list[str]:
         """Source ids of all documents, sorted."""

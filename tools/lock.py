@@ -1,7 +1,7 @@
 """The write lock of a corpus: one process writes, and the others are told who it is.
 
 The operating system's lock on `write.lock` is what counts; it falls with the process that holds it, however that one ends. `writer.json` beside it
-only says whose it is, so what a killed process left there misleads nobody.
+only says whose it is, and is taken away at the end of the work: one that stays tells readers that the corpus may not hold all it should.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from .errors import CorpusBusy, PasselError
 
@@ -34,29 +35,58 @@ def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
         raise CorpusBusy(f"cannot write to corpus {folder.name!r}: {_writer(folder)}.", hint) from None
     except OSError as error:
         raise PasselError(f"cannot write to corpus {folder.name!r}: {error}", "Asking questions is possible.") from error
-    note = folder / "writer.json"
+    note, told = folder / "writer.json", {"pid": os.getpid(), "command": _command(), "since": time.time()}
     try:
-        note.write_text(json.dumps({"pid": os.getpid(), "command": _command(), "since": time.time()}))
+        note.write_text(json.dumps(told))
         yield
-    finally:
         note.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):
+            note.write_text(json.dumps({**told, "pid": None}))
+        raise
+    finally:
         lock.release()
+
+
+def unfinished(folder: Path) -> str:
+    """Why a corpus may not hold all it should: somebody writes to it, or was cut off; "" where the last work on it was done to its end."""
+    note = _note(folder)
+    if note is None:
+        return ""
+    if _alive(note["pid"]):
+        return _holder(note)
+    return f"{note['command']} was cut off at its work on it ({_clock(note['since'])}); run again, it goes on"
 
 
 def _writer(folder: Path) -> str:
     """Who holds the lock, as far as can be told."""
+    note = _note(folder)
+    if note is None or not _alive(note["pid"]):  # the holder is so new that it has not said yet who it is
+        return "another process is writing"
+    return _holder(note)
+
+
+def _note(folder: Path) -> dict[str, Any] | None:
     try:
-        note = json.loads((folder / "writer.json").read_text())
+        note: dict[str, Any] = json.loads((folder / "writer.json").read_text())
     except (OSError, ValueError):
-        return "another process is writing"
-    if not _alive(note["pid"]):  # the holder is so new that it has not said yet who it is
-        return "another process is writing"
-    began = time.localtime(note["since"])
+        return None
+    return note
+
+
+def _holder(note: dict[str, Any]) -> str:
+    return f"process {note['pid']} ({note['command']}) has been writing since {_clock(note['since'])}"
+
+
+def _clock(at: float) -> str:
+    began = time.localtime(at)
     today = began[:3] == time.localtime()[:3]
-    return f"process {note['pid']} ({note['command']}) has been writing since {time.strftime('%H:%M' if today else '%Y-%m-%d %H:%M', began)}"
+    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", began)
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int | None) -> bool:
+    if pid is None:
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -65,6 +65,8 @@ def info(corpus: CorpusArgument, json: JsonOption = False) -> None:
     terminal.say(f"  passages   {found.passages:,} ({found.chroma:,} in Chroma, {found.lexical:,} in the lexical index)")
     terminal.say(f"  encoder    {found.encoder}, {found.dimension} dimensions")
     terminal.say(f"  size       {_size(found.bytes)}")
+    if found.unfinished:
+        terminal.say(f"  unfinished {terminal.clean(found.unfinished)}")
 
 
 def _info(name: str) -> CorpusInfo:

@@ -63,15 +63,19 @@ def asking(
     risk: float | None = None,
 ) -> Iterator[tuple[Agent, dict[str, Any]]]:
     """An agent as the options and the settings say, and the keywords for its questions. Raises UsageError."""
-    from ..agent import Agent
     from ..settings import Settings
 
     settings = Settings.load(corpus=corpus, model=model, base_url=base_url, risk=risk)
     options = {"filters": read_filters(filter), "budget": read_budget(budget, settings.budget)}
-    with terminal.working("opening the corpus"):
-        agent = Agent.from_settings(settings)
-    with agent:
-        yield agent, options
+    with open_corpus(settings) as opened:
+        with terminal.working("opening the corpus"):
+            from ..agent import Agent  # takes seconds: what was given wrong is told before
+
+            agent = Agent.over(opened, settings)
+        if unfinished := opened.unfinished:
+            terminal.note(f"The corpus may not hold everything yet: {terminal.clean(unfinished)}.")
+        with agent:
+            yield agent, options
 
 
 def read_budget(text: str | None, base: Budget) -> Budget:

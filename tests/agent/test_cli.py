@@ -220,10 +220,14 @@ def test_a_path_that_is_not_there_makes_no_corpus(passel: Any, home: Path) -> No
 def test_a_second_writer_gets_one_clear_line(passel: Any, home: Path) -> None:
     with write_lock(home / "corpora" / "harbour"):
         result = passel("index", HARBOUR, "--corpus", "harbour", "--json")
-        assert passel("ask", QUESTION, "--corpus", "harbour").code == 0
+        meanwhile = passel("ask", QUESTION, "--corpus", "harbour")
+        info = passel("corpus", "info", "harbour").out
     assert result.code == 1
     assert "harbour" in result.json()["error"]
     assert "--wait" in result.err
+    assert meanwhile.code == 0
+    assert meanwhile.err.startswith("The corpus may not hold everything yet: process ")
+    assert "unfinished process " in info
 
 
 # ---- corpus ----
