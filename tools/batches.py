@@ -53,6 +53,11 @@ def on_every_core(work: Callable[[list[int]], Result], batches: Sequence[list[in
             future.cancel()
 
 
+def on_one_core(work: Callable[[], Result]) -> Result:
+    """For work of many small operations: torch's threads would wait for each other in every one of them."""
+    return _pool()[0].submit(work).result()
+
+
 _lock = threading.Lock()
 
 

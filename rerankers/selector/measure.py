@@ -11,7 +11,7 @@ import torch
 from . import rewards
 from .examples import ListExample
 from .network import Encoded, ListNetwork, Lists
-from .policy import decode
+from .policy import decode, own_order
 
 BATCH = 128
 _SHIFTS = (-2.0, -1.5, -1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
@@ -45,7 +45,8 @@ def select_all(
     network.eval()
     chosen: dict[int, list[int]] = {}
     for rows, encoded in encode_all(network, examples) if encoded_all is None else encoded_all:
-        picks = decode(network, encoded, torch.full((len(rows),), budget), go_on=go_on)
+        budgets = torch.full((len(rows),), budget)
+        picks = own_order(network, encoded, budgets)[0] if go_on else decode(network, encoded, budgets)
         chosen.update(zip(rows, picks.tolist(), strict=True))
     return [chosen[i] for i in range(len(examples))]
 

@@ -110,9 +110,8 @@ def decode(
     *,
     sample: bool = False,
     generator: torch.Generator | None = None,
-    go_on: bool = False,
 ) -> Picks:
-    """The likeliest choice at each step (see `likeliest`), or a sampled one. `go_on`: past STOP, up to MOST picks: the policy's own order."""
+    """The likeliest choice at each step (see `likeliest`), or a sampled one."""
     state = State(encoded, budgets)
     count, n = encoded.there.shape
     places = torch.full((count, MOST), -1)
@@ -120,8 +119,6 @@ def decode(
     alive = torch.ones(count, dtype=torch.bool)
     for step in range(MOST):
         logits = network.logits(encoded, state.chosen, state.last, state.open)
-        if go_on:
-            logits[:, -1] = torch.where(torch.isfinite(logits[:, :-1]).any(1), -torch.inf, 0.0)
         choice = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1) if sample else likeliest(logits)
         alive = alive & (choice < n)
         if not alive.any():
@@ -131,6 +128,35 @@ def decode(
         counts += alive
         state.pick(picked)
     return Picks(places, counts)
+
+
+@torch.no_grad()
+def own_order(network: ListNetwork, encoded: Encoded, budgets: Tensor) -> tuple[Picks, Tensor]:
+    """The policy's own order: the likeliest picks past STOP, up to MOST; and log P of every choice before each, as in `step_log_probs`.
+
+    What `decode` selects is where it begins (see `until_stop`).
+    """
+    state = State(encoded, budgets)
+    picks, steps = [], []
+    for step in range(MOST + 1):
+        logits = network.logits(encoded, state.chosen, state.last, state.open)
+        steps.append(F.log_softmax(logits, 1))
+        some = torch.isfinite(logits[:, :-1]).any(1)
+        if step == MOST or not some.any():
+            break
+        picks.append(torch.where(some, logits[:, :-1].argmax(1), -1))
+        state.pick(picks[-1])
+    places = torch.full((len(budgets), MOST), -1)
+    if picks:
+        places[:, : len(picks)] = torch.stack(picks, 1)
+    return Picks(places, (places >= 0).sum(1)), torch.stack(steps, 1)
+
+
+def until_stop(picks: Picks, steps: Tensor) -> Picks:
+    """Of an `own_order`, the picks before the first step at which stopping is likelier than going on."""
+    stops = steps[:, :, -1] >= steps[:, :, :-1].logsumexp(2)
+    counts = torch.minimum(picks.counts, torch.where(stops.any(1), stops.int().argmax(1), MOST))
+    return Picks(torch.where(torch.arange(MOST) < counts[:, None], picks.places, -1), counts)
 
 
 def likeliest(logits: Tensor) -> Tensor:

@@ -7,16 +7,19 @@ from itertools import accumulate
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from ...tools.batches import on_one_core
 from ...tools.candidate import Candidate
 from ...tools.errors import PasselError
 from ...tools.pair import PairModel
 from ...tools.weights import read_file
 from ..selection import EMPTY, Selection
 from .examples import read_candidates
+from .features import ListInput
 from .fillers import fillers
-from .network import Encoded, ListNetwork, Lists
-from .policy import MOST, Picks, decode, step_log_probs
+from .network import ListNetwork, Lists
+from .policy import MOST, own_order, until_stop
 
 SELECTOR = "selector.safetensors"
 """The list policy's file in a folder of weights."""
@@ -40,17 +43,12 @@ class LearnedSelector:
         tokens = self._count_tokens(texts)
         few = fillers(len(candidates), question)
         read = read_candidates(self.pair, question, [*candidates[:MOST_READ], *few], [*tokens[:MOST_READ], *(0 for _ in few)])
-        budgets = torch.tensor([max(0, token_budget)])
-        with torch.inference_mode():
-            encoded = self.network.encode(Lists.of([read.input]))
-            picks = decode(self.network, encoded, budgets)
-            further = [place for place in decode(self.network, encoded, budgets, go_on=True).tolist()[0] if place < len(candidates)]
-            relevance = encoded.relevance[0].sigmoid().tolist()[: len(candidates)]
-            steps = step_log_probs(self.network, encoded, picks, budgets)[0]
-            stop = self._why(encoded, picks, budgets, steps)
-        chosen = [place for place in picks.tolist()[0] if place < len(candidates)]
+        places, further, steps, relevance = on_one_core(lambda: self._decide(read.input, max(0, token_budget)))
+        stop = self._why(len(places), steps, len(read.passages), token_budget)
+        chosen, further = ([place for place in one if place < len(candidates)] for one in (places, further))
         if len(chosen) > self.most:
             chosen, stop = chosen[: self.most], f"at most {self.most} passages"
+        relevance = relevance[: len(candidates)]
         rest = sorted((place for place in range(len(relevance)) if place not in further), key=lambda place: -relevance[place])
         order = [*further, *rest, *range(MOST_READ, len(candidates))]
         relevance += [0.0] * (len(candidates) - len(relevance))
@@ -66,14 +64,22 @@ class LearnedSelector:
             most=self.most,
         )
 
-    def _why(self, encoded: Encoded, picks: Picks, budgets: torch.Tensor, steps: torch.Tensor) -> str:
-        count = int(picks.counts[0])
+    def _decide(self, read: ListInput, budget: int) -> tuple[list[int], list[int], Tensor, list[float]]:
+        """What is picked, the order past STOP, log P of every choice at its steps [steps, n + 1], P(evidence) of each candidate."""
+        budgets = torch.tensor([budget])
+        with torch.inference_mode():
+            encoded = self.network.encode(Lists.of([read]))
+            further, steps = own_order(self.network, encoded, budgets)
+            picks = until_stop(further, steps)
+            return picks.tolist()[0], further.tolist()[0], steps[0], encoded.relevance[0].sigmoid().tolist()
+
+    def _why(self, count: int, steps: Tensor, candidates: int, budget: int) -> str:
         if count == MOST:
             return f"at most {MOST} passages"
         last = steps[count]
         if torch.isfinite(last[:-1]).any():
             return f"stop, p = {float(last[-1].exp()):.2f}"
-        return "end of the candidates" if count == int(encoded.there.sum()) else f"evidence budget of {int(budgets[0])} tokens"
+        return "end of the candidates" if count == candidates else f"evidence budget of {max(0, budget)} tokens"
 
 
 def save_network(network: ListNetwork, file: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from passel.rerankers.selector.features import ListInput
 from passel.rerankers.selector.network import Encoded, ListNetwork, Lists
-from passel.rerankers.selector.policy import State, decode
+from passel.rerankers.selector.policy import State, own_order
 
 
 def permuted(one: ListInput, order: list[int]) -> ListInput:
@@ -116,7 +116,7 @@ def test_any_number_of_candidates(network: Any, made_up: Any, n: int) -> None:
     logits = logits_after(net, encoded, [], 10**6)
     assert logits.shape == (n + 1,)
     assert bool(torch.isfinite(logits).all())
-    (places,) = decode(net, encoded, torch.tensor([10**6]), go_on=True).tolist()
+    (places,) = own_order(net, encoded, torch.tensor([10**6]))[0].tolist()
     assert len(places) == min(n, 12)
 
 

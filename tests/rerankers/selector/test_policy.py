@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from passel.rerankers.selector import policy
 from passel.rerankers.selector.features import ListInput
 from passel.rerankers.selector.network import Encoded, ListNetwork, Lists
-from passel.rerankers.selector.policy import MOST, Picks, beam, decode, log_prob, step_log_probs
+from passel.rerankers.selector.policy import MOST, Picks, beam, decode, log_prob, own_order, step_log_probs, until_stop
 
 PLENTY = 10**6
 
@@ -89,7 +89,7 @@ def test_twelve_of_fourteen(network: Any, made_up: Any) -> None:
     assert value > -40  # STOP would have cost more
     shorter = float(log_prob(net, encoded, Picks.of([places[:-1]]), budgets))
     assert shorter < -25  # here it does: two other candidates were left
-    assert decode(net, encoded, budgets, go_on=True).counts.tolist() == [MOST]
+    assert own_order(net, encoded, budgets)[0].counts.tolist() == [MOST]
     assert len(beam(net, encoded, PLENTY, width=2)) == MOST
 
 
@@ -152,8 +152,11 @@ def test_greedy_takes_the_likeliest_choice_each_time_and_going_on_continues_it(
             _, choices = by_hand(net, encoded, places[:step], budget)
             stop = choices[n] >= sum(choices[:n])  # else going on is likelier, and of the candidates the likeliest is picked
             assert place == n if stop else choices[place] == max(choices[:n])
-    (further,) = decode(net, encoded, budgets, go_on=True).tolist()
+    picks, steps = own_order(net, encoded, budgets)
+    (further,) = picks.tolist()
+    assert until_stop(picks, steps).tolist() == [places]
     assert further[: len(places)] == places
+    torch.testing.assert_close(steps, step_log_probs(net, encoded, picks, budgets), atol=1e-5, rtol=1e-5)
     assert len(set(further)) == len(further)
     left = budget - sum(encoded.tokens[0, further].tolist())
     assert left >= 0
@@ -166,7 +169,7 @@ def test_going_on_passes_stop_and_takes_the_best_of_the_candidates(network: Any,
     encoded = encode(net, made_up(5, seed=9))
     budgets = torch.tensor([PLENTY])
     assert decode(net, encoded, budgets).tolist() == [[]]
-    (further,) = decode(net, encoded, budgets, go_on=True).tolist()
+    (further,) = own_order(net, encoded, budgets)[0].tolist()
     assert sorted(further) == list(range(5))
     for step, place in enumerate(further):
         _, choices = by_hand(net, encoded, further[:step], PLENTY)
@@ -204,13 +207,14 @@ def test_padding_changes_nothing(network: Any, made_up: Any) -> None:
     budgets = torch.tensor([90, 90, 90, 90, 90])
     together = encode(net, *inputs)
     picks = decode(net, together, budgets)
-    further = decode(net, together, budgets, go_on=True)
+    further, before = own_order(net, together, budgets)
+    assert until_stop(further, before).tolist() == picks.tolist()
     values = log_prob(net, together, further, budgets)
     steps = step_log_probs(net, together, further, budgets)
     for i, one in enumerate(inputs):
         alone, n = encode(net, one), len(one.tokens)
         assert decode(net, alone, budgets[:1]).tolist()[0] == picks.tolist()[i]
-        own = decode(net, alone, budgets[:1], go_on=True)
+        own = own_order(net, alone, budgets[:1])[0]
         assert own.tolist()[0] == further.tolist()[i]
         assert float(log_prob(net, alone, own, budgets[:1])) == pytest.approx(float(values[i]), abs=1e-4)
         torch.testing.assert_close(together.relevance[i, :n], alone.relevance[0], atol=1e-5, rtol=1e-5)
@@ -239,7 +243,7 @@ def test_a_gradient_reaches_every_weight_and_is_finite(made_up: Callable[..., Li
         net.named_by_chosen.fill_(0.5)
     encoded = encode(net, made_up(6, seed=1), made_up(0), made_up(2, seed=2))
     budgets = torch.tensor([60, 60, 10])
-    picks = decode(net, encoded, budgets, go_on=True)
+    picks = own_order(net, encoded, budgets)[0]
     (log_prob(net, encoded, picks, budgets).sum() + encoded.relevance[0].sum()).backward()
     without = [name for name, weight in net.named_parameters() if weight.grad is None or not weight.grad.abs().sum() > 0]
     assert without == []

@@ -18,7 +18,7 @@ from passel.rerankers.default import default_selector
 from passel.rerankers.selection import EMPTY, Selection
 from passel.rerankers.selector.examples import read_candidates
 from passel.rerankers.selector.network import ListNetwork, Lists
-from passel.rerankers.selector.policy import MOST, decode
+from passel.rerankers.selector.policy import MOST, decode, own_order
 from passel.rerankers.selector.selector import MOST_READ, LearnedSelector, load_network, save_network
 from passel.tools.candidate import Candidate, Hit
 from passel.tools.errors import PasselError
@@ -200,7 +200,7 @@ def test_what_is_selected_is_what_the_policy_picks_and_relevance_its_own(network
     net, found = network(3), [candidate(number, f"passage {number} " + "more " * number) for number in range(20)]
     tokens = words([each.passage.text for each in found if each.passage])
     encoded = net.encode(Lists.of([read_candidates(pair, "q", found, tokens).input]))
-    (order,) = decode(net, encoded, torch.tensor([60]), go_on=True).tolist()
+    (order,) = own_order(net, encoded, torch.tensor([60]))[0].tolist()
     (chosen,) = decode(net, encoded, torch.tensor([60])).tolist()
     probabilities = [1 / (1 + math.exp(-logit)) for logit in encoded.relevance[0].tolist()]
     selection = LearnedSelector(pair, net, words).select("q", found, token_budget=60)
