@@ -42,7 +42,7 @@ def read_selected(reader: PairModel, question: str, candidates: Sequence[Candida
     """The selected passages, read for `question`. `candidates` with their passages, in any order."""
     place = {id: n for n, id in enumerate(selection["ids"])} if selection else {}
     chosen = sorted((c for c in candidates if c.passage_id in place), key=lambda c: place[c.passage_id])
-    return Read(question, chosen, read_passages(reader, question, chosen))
+    return Read(question, chosen, read_passages(reader, question, chosen, exact=True))
 
 
 @dataclass(frozen=True, slots=True)

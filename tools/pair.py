@@ -10,6 +10,7 @@ Trained by `rerankers/reader/`.
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections import OrderedDict
@@ -122,43 +123,49 @@ _WORDS = "bert.words"
 
 
 class PairModel:
-    """Reads pairs, and remembers the last few thousand: a second round over the same question pays only for new passages. Threads may share one."""
+    """Reads pairs, and remembers the last few thousand: a second round over the same question pays only for new passages. Threads may share one.
+
+    The fast way (`dtype`: bf16 or fp16 where the processor has it) leaves what is selected as it is, but where two spans are about as good it may
+    prefer the other one. What is read `exact` is read in fp32: the same on every machine.
+    """
 
     def __init__(self, network: PairNetwork, *, device: str | None = None, dtype: torch.dtype | None = None) -> None:
         self.device = device or best_device()
         self.dtype = dtype or fast_dtype(self.device)
         self.remembers = _REMEMBERED
-        self._network = network.to(self.device, self.dtype)
-        self._known: OrderedDict[tuple[str, Reading], PairReading] = OrderedDict()
+        self._exact = network.to(self.device, torch.float32)
+        self._fast = self._exact if self.dtype == torch.float32 else copy.deepcopy(self._exact).to(self.dtype)
+        self._known: OrderedDict[tuple[str, Reading, PairNetwork], PairReading] = OrderedDict()
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, file: Path, *, device: str | None = None) -> PairModel:
         return cls(PairNetwork.load(file), device=device)
 
-    def read(self, question: str, readings: Sequence[Reading]) -> list[PairReading]:
+    def read(self, question: str, readings: Sequence[Reading], *, exact: bool = False) -> list[PairReading]:
         """One for each reading, in order."""
-        return self.read_pairs([(question, reading) for reading in readings])
+        return self.read_pairs([(question, reading) for reading in readings], exact=exact)
 
-    def read_pairs(self, pairs: Sequence[tuple[str, Reading]]) -> list[PairReading]:
+    def read_pairs(self, pairs: Sequence[tuple[str, Reading]], *, exact: bool = False) -> list[PairReading]:
+        network = self._exact if exact else self._fast
         with self._lock:
-            found = {pair: self._known[pair] for pair in pairs if pair in self._known}
+            found = {pair: self._known[*pair, network] for pair in pairs if (*pair, network) in self._known}
         new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
-        found.update(zip(new, self._read(new), strict=True))
+        found.update(zip(new, self._read(new, network), strict=True))
         with self._lock:
-            self._known.update((pair, found[pair]) for pair in new[-self.remembers :])
+            self._known.update(((*pair, network), found[pair]) for pair in new[-self.remembers :])
             while len(self._known) > self.remembers:
                 self._known.popitem(last=False)
         return [found[pair] for pair in pairs]
 
-    def _read(self, pairs: Sequence[tuple[str, Reading]]) -> list[PairReading]:
+    def _read(self, pairs: Sequence[tuple[str, Reading]], network: PairNetwork) -> list[PairReading]:
         of_pairs = windows(pairs)
         flat = [window for of_pair in of_pairs for window in of_pair]
         lengths = [len(window.tokens) for window in flat]
         read: dict[int, PairReading] = {}
 
         def work(batch: list[int]) -> list[PairReading]:
-            return self._forward([flat[i] for i in batch])
+            return self._forward([flat[i] for i in batch], network)
 
         each = min(_BATCH_TOKENS, max(1, -(-sum(lengths) // workers()))) if self.device == "cpu" else 16 * _BATCH_TOKENS
         batches = by_length(lengths, each)
@@ -167,16 +174,16 @@ class PairModel:
         parts = iter(read[i] for i in range(len(flat)))
         return [_pooled([next(parts) for _ in of_pair]) for of_pair in of_pairs]
 
-    def _forward(self, batch: Sequence[Window]) -> list[PairReading]:
+    def _forward(self, batch: Sequence[Window], network: PairNetwork) -> list[PairReading]:
         """Of windows, longest first."""
         with torch.inference_mode():
             tokens, runs = pack([window.tokens for window in batch], self.device)
             segments = torch.tensor([segment for window in batch for segment in window.segments], device=self.device)
-            states = self._network(tokens, runs, segments)
+            states = network(tokens, runs, segments)
             starts = np.cumsum([0, *(len(window.tokens) for window in batch)])
             first = states[torch.as_tensor(starts[:-1], device=self.device)]
-            heads = torch.cat([self._network.relevance(first), self._network.yes(first)], 1).float().cpu().numpy()
-            logits = self._network.span(states).float().cpu().numpy()
+            heads = torch.cat([network.relevance(first), network.yes(first)], 1).float().cpu().numpy()
+            logits = network.span(states).float().cpu().numpy()
             vectors = first.float().cpu().numpy()
         return [
             PairReading(vectors[i], float(heads[i, 0]), float(heads[i, 1]), tuple(best_spans(logits[starts[i] : starts[i + 1]], window)))

@@ -13,15 +13,17 @@ from .pair_text import Reading, namer_of, readings_of
 from .reader import ReadAs, ReadPassage
 
 
-def read_passages(model: PairModel, question: str, candidates: Sequence[Candidate]) -> tuple[ReadPassage, ...]:
-    """As the reader needs them. Candidates come with their passages."""
-    return passages_of(candidates, *read_both_ways(model, question, candidates))
+def read_passages(model: PairModel, question: str, candidates: Sequence[Candidate], *, exact: bool = False) -> tuple[ReadPassage, ...]:
+    """As the reader needs them. Candidates come with their passages. `exact`: see `PairModel`."""
+    return passages_of(candidates, *read_both_ways(model, question, candidates, exact=exact))
 
 
-def read_both_ways(model: PairModel, question: str, candidates: Sequence[Candidate]) -> tuple[list[PairReading], list[PairReading]]:
+def read_both_ways(
+    model: PairModel, question: str, candidates: Sequence[Candidate], *, exact: bool = False
+) -> tuple[list[PairReading], list[PairReading]]:
     """Of each candidate, read with the naming sentence and without; the same where there is none."""
     named = readings_of(candidates)
-    read = model.read(question, [*named, *(Reading(reading.title, reading.text) for reading in named)])
+    read = model.read(question, [*named, *(Reading(reading.title, reading.text) for reading in named)], exact=exact)
     return read[: len(named)], read[len(named) :]
 
 

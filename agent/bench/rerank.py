@@ -1,7 +1,7 @@
 """How fast the trained selector reads and picks, against sentence-transformers' CrossEncoder: the same weights, texts and greatest length.
 
-The two take turns, list by list. Beside the ratio: how long one list takes, of that the list policy alone, and how much the fast way of computing
-changes: what the same weights select, and answer, in fp32.
+The two take turns, list by list. Beside the ratio: how long one list takes, what the list policy takes after that, and what reading its choice again
+does, exactly, for the answer; and how much the fast way of computing changes: what the same weights select, and answer, all in fp32.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...rerankers.default import WEIGHTS, default_selector
+from ...rerankers.selection import Selection
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate, Hit
 from ...tools.encoder import Encoder
@@ -56,12 +57,14 @@ class RerankBench:
     pair_ms: float
     """The pair model's, one list."""
     policy_ms: float
-    """The list policy's beside it: features, encoding, picks."""
+    """The list policy's beside it: tokens, features, encoding, picks."""
+    exact_ms: float
+    """Reading what was selected once more, in fp32."""
     dtype: str
     same_selections: float
     """Share of lists from which the same passages are selected in the same order as in fp32, in [0, 1],"""
     same_answers: float
-    """and of those in which the reader's answer from all of a list is the same stretch of the same passage."""
+    """and of those of which the answer is the same stretch of the same passage."""
 
 
 def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: Callable[[int, int], None] | None = None) -> RerankBench:
@@ -85,34 +88,39 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
     selector = default_selector(encoder)
     exact = LearnedSelector(PairModel(PairNetwork.load(WEIGHTS / PAIR), dtype=torch.float32), selector.network, encoder.count_tokens)
     ours, peer = selector.pair, _peer(WEIGHTS / PAIR)
-    times: list[tuple[float, float, float]] = []
+    times: list[tuple[float, ...]] = []
     same_selections = same_answers = 0
     for number, (question, candidates) in enumerate(made):
         if progress:
             progress(number, len(made))
+        readings = readings_of(candidates)
+        at = [time.perf_counter()]
+        ours.read(question, readings)
+        at.append(time.perf_counter())
+        fast = selector.select(question, candidates, token_budget=_BUDGET)  # the pairs are remembered
+        at.append(time.perf_counter())
+        answer = _answer(ours, question, candidates, fast)
+        at.append(time.perf_counter())
         if number <= timed:
-            readings = readings_of(candidates)
-            start = time.perf_counter()
-            ours.read(question, readings)
-            read = time.perf_counter()
-            selector.select(question, candidates, token_budget=_BUDGET)  # the pairs are remembered
-            picked = time.perf_counter()
             peer.predict([(question, _as_text(reading)) for reading in readings], show_progress_bar=False)
+            at.append(time.perf_counter())
             if number:  # the first warms up
-                times.append((read - start, picked - read, time.perf_counter() - picked))
-        fast, slow = (each.select(question, candidates, token_budget=_BUDGET) for each in (selector, exact))
+                times.append(tuple(end - start for start, end in pairwise(at)))
+        slow = exact.select(question, candidates, token_budget=_BUDGET)
         same_selections += fast.ids == slow.ids
-        same_answers += _answer(ours, question, candidates) == _answer(exact.pair, question, candidates)
+        same_answers += answer == _answer(exact.pair, question, candidates, slow)
+    pair, policy, again, theirs = zip(*times, strict=True)
     return RerankBench(
         peer=f"sentence-transformers {sentence_transformers.__version__}",
         lists=len(made),
         candidates=CANDIDATES,
         window=WINDOW,
-        ours_per_second=CANDIDATES / median(ours for ours, _, _ in times),
-        peer_per_second=CANDIDATES / median(theirs for _, _, theirs in times),
-        ratio=median(theirs / ours for ours, _, theirs in times),
-        pair_ms=1000 * median(ours for ours, _, _ in times),
-        policy_ms=1000 * median(policy for _, policy, _ in times),
+        ours_per_second=CANDIDATES / median(pair),
+        peer_per_second=CANDIDATES / median(theirs),
+        ratio=median(other / own for own, other in zip(pair, theirs, strict=True)),
+        pair_ms=1000 * median(pair),
+        policy_ms=1000 * median(policy),
+        exact_ms=1000 * median(again),
         dtype=str(ours.dtype).removeprefix("torch."),
         same_selections=same_selections / len(made),
         same_answers=same_answers / len(made),
@@ -131,9 +139,11 @@ def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list
         yield question.question, [Candidate(p.id, (Hit("dense", "", rank, 0.0),), p) for rank, p in enumerate(passages)]
 
 
-def _answer(model: PairModel, question: str, candidates: Sequence[Candidate]) -> object:
-    found = find_answer(question, read_passages(model, question, candidates), range(len(candidates)))
-    return found and (found.text, found.places, found.spans)
+def _answer(model: PairModel, question: str, candidates: Sequence[Candidate], selection: Selection) -> object:
+    by_id = {candidate.passage_id: candidate for candidate in candidates}
+    chosen = [by_id[id] for id in selection.ids]
+    found = find_answer(question, read_passages(model, question, chosen, exact=True), range(len(chosen)))
+    return found and (found.text, [chosen[place].passage_id for place in found.places], found.spans)
 
 
 def _as_text(reading: Reading) -> str:

@@ -34,7 +34,7 @@ class Likes:
     def __init__(self, title: str) -> None:
         self.title = title
 
-    def read(self, question: str, readings: Sequence[Reading]) -> list[PairReading]:
+    def read(self, question: str, readings: Sequence[Reading], *, exact: bool = False) -> list[PairReading]:
         assert question == QUESTION
         return [PairReading(np.zeros(384, np.float32), 5.0 if reading.title.startswith(self.title) else -5.0, 0.0, ()) for reading in readings]
 

@@ -204,6 +204,16 @@ def test_so_it_does_in_the_fast_precision_but_for_rounding(exact: Callable[[], P
         assert one.relevance == pytest.approx(other.relevance, abs=0.5)
 
 
+def test_what_is_read_exactly_is_as_in_fp32_whatever_is_known_of_it(trained: PairNetwork, exact: Callable[[], PairModel]) -> None:
+    fast = PairModel(trained, device="cpu", dtype=torch.bfloat16)
+    rounded = fast.read(QUESTION, READINGS)
+    for one, other in zip(fast.read(QUESTION, READINGS, exact=True), exact().read(QUESTION, READINGS), strict=True):
+        same(one, other)
+    assert rounded[0] is fast.read(QUESTION, READINGS)[0]
+    assert rounded[0].relevance != fast.read(QUESTION, READINGS, exact=True)[0].relevance
+    assert trained.relevance.weight.dtype == torch.float32
+
+
 @settings(max_examples=25, deadline=None)
 @given(question=ODD, reading=st.builds(Reading, ODD, ODD, ODD))
 def test_any_string_is_legal(question: str, reading: Reading) -> None:

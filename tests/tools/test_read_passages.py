@@ -19,7 +19,7 @@ class Noting:
     def __init__(self) -> None:
         self.asked: list[tuple[str, tuple[Reading, ...]]] = []
 
-    def read(self, question: str, readings: Sequence[Reading]) -> list[PairReading]:
+    def read(self, question: str, readings: Sequence[Reading], *, exact: bool = False) -> list[PairReading]:
         self.asked.append((question, tuple(readings)))
         return [PairReading(np.zeros(384, np.float32), float(len(one.naming)), 0.5, (AnswerSpan(0, 3, 1.0),)) for one in readings]
 

@@ -61,9 +61,8 @@ def test_what_is_measured(questions: Any) -> None:
     row = run(questions(3, 12), lists=3, timed=2)
     assert (row.lists, row.candidates) == (3, CANDIDATES)
     assert row.peer.startswith("sentence-transformers ")
-    assert 0 <= row.same_selections <= 1
-    assert row.same_answers == 1.0
-    assert min(row.ours_per_second, row.peer_per_second, row.ratio, row.pair_ms, row.policy_ms) > 0
+    assert 0 <= row.same_selections <= row.same_answers <= 1
+    assert min(row.ours_per_second, row.peer_per_second, row.ratio, row.pair_ms, row.policy_ms, row.exact_ms) > 0
     assert row.dtype in ("float32", "bfloat16", "float16")
     assert row.ours_per_second == pytest.approx(1000 * CANDIDATES / row.pair_ms)
 
@@ -76,7 +75,7 @@ def test_too_little_to_measure_with_is_said(questions: Any, count: int, passages
 
 
 def test_the_command(questions: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    row = rerank.RerankBench("sentence-transformers 0", 3, CANDIDATES, 256, 1000.0, 400.0, 2.5, 30.0, 1.5, "float32", 0.5, 1.0)
+    row = rerank.RerankBench("sentence-transformers 0", 3, CANDIDATES, 256, 1000.0, 400.0, 2.5, 30.0, 1.5, 20.0, "float32", 0.5, 1.0)
     given = []
     monkeypatch.setattr(rerank, "run", lambda file, progress: (given.append(file), row)[1])
     assert cli.run(["bench", "rerank", "--file", "some.jsonl", "--json"]) == 0
@@ -87,7 +86,7 @@ def test_the_command(questions: Any, monkeypatch: pytest.MonkeyPatch, capfd: pyt
     out = capfd.readouterr().out
     assert given[1] is None
     assert out.startswith("rerank: 2.50 × the speed of sentence-transformers 0")
-    for words in ("1,000 pairs/s", "400 pairs/s", "pair model 30 ms", "50.0% of 3 selections", "100.0% of the answers"):
+    for words in ("1,000 pairs/s", "400 pairs/s", "pair model 30 ms", "fp32 20 ms", "50.0% of 3 selections", "100.0% of the answers"):
         assert words in out
 
 

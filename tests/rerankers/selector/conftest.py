@@ -115,7 +115,7 @@ def ordered_subsets() -> Callable[[int, int], list[list[int]]]:
 class FakePair:
     """Readings by chance, always the same for the same question and reading, without a forward pass."""
 
-    def read(self, question: str, readings: Sequence[Reading]) -> list[PairReading]:
+    def read(self, question: str, readings: Sequence[Reading], *, exact: bool = False) -> list[PairReading]:
         return [self._one(question, reading) for reading in readings]
 
     def _one(self, question: str, reading: Reading) -> PairReading:

@@ -224,7 +224,7 @@ def test_candidates_are_read_with_the_sentence_that_names_them_and_without(netwo
     asked: list[tuple[str, Reading]] = []
 
     class Noting:
-        def read(self, question: str, readings: Sequence[Reading]) -> Any:
+        def read(self, question: str, readings: Sequence[Reading], *, exact: bool = False) -> Any:
             asked.extend((question, reading) for reading in readings)
             return pair.read(question, readings)
 
