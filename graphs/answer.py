@@ -45,6 +45,7 @@ class CandidatePassage(_Form):
     text: str
     channels: list[str]
     score: float = Field(description="reciprocal rank fusion over all lists in which it was found")
+    relevance: Probability | None = Field(default=None, description="P(it is evidence); null where the selector did not judge it")
 
 
 class SubQuestion(_Form):

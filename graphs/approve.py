@@ -71,6 +71,7 @@ def _without(drop: list[str], state: Mapping[str, Any] | None, context: RagConte
         stop_reason=f"{selection.stop_reason}; a person left out {len(selection.ids) - len(kept)}",
         ranked=tuple(id for id in selection.ranked if id not in drop),
         scores=tuple(score for id, score in zip(selection.ranked, selection.scores, strict=False) if id not in drop),
+        judged=tuple(p for id, p in zip(selection.ranked, selection.judged, strict=False) if id not in drop),
     ).to_state()
 
 

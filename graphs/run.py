@@ -127,7 +127,7 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
     place = {id: n for n, id in enumerate(selection.ranked)}
     candidates.sort(key=lambda c: place.get(c.passage_id, len(place)))
     passages = {c.passage_id: c.passage for c in candidates if c.passage is not None}
-    chosen = [passages[id] for id in selection.ids if id in passages]
+    chosen, known = [passages[id] for id in selection.ids if id in passages], selection.known
     there = {passage.id: len(passage.text) for passage in chosen}
     sentences = [left for sentence in outcome["sentences"] if (left := standing(sentence, there)) is not None]
     subs = state.get("sub_questions", [])
@@ -145,7 +145,14 @@ def to_answer(state: Mapping[str, Any], context: RagContext, latency_ms: float, 
         disagreement=disagreements(sentences, chosen, subs),
         selected=_selected(selection, passages),
         candidates=[
-            CandidatePassage(passage_id=c.passage_id, title=c.passage.title, text=c.passage.text, channels=list(c.channels), score=c.score)
+            CandidatePassage(
+                passage_id=c.passage_id,
+                title=c.passage.title,
+                text=c.passage.text,
+                channels=list(c.channels),
+                score=c.score,
+                relevance=known.get(c.passage_id),
+            )
             for c in candidates
             if c.passage is not None
         ],

@@ -23,6 +23,8 @@ class Selection:
     """Every candidate in the order in which it was ranked, the selected ones among them."""
     scores: tuple[float, ...] = ()
     """For each of `ranked`, the score in [0, 1] by which it stands there."""
+    judged: tuple[float, ...] = ()
+    """For each of `ranked`, P(it is evidence), where the selector can tell of what it leaves out."""
     nothing: float = 0.0
     """P(nothing here helps), where the selector can tell."""
     fallback: bool = False
@@ -34,6 +36,11 @@ class Selection:
             raise ValueError("a selection names each passage once")
         if len(self.ids) != len(self.relevance) or not all(0.0 <= p <= 1.0 for p in self.relevance):
             raise ValueError("a selection holds one probability for each passage")
+
+    @property
+    def known(self) -> dict[str, float]:
+        """P(it is evidence) of each id that was judged, selected or not."""
+        return {**dict(zip(self.ranked, self.judged, strict=False)), **dict(zip(self.ids, self.relevance, strict=True))}
 
     def to_state(self) -> dict[str, Any]:
         return asdict(self)

@@ -64,8 +64,7 @@ def with_versions(
                 spent += tokens[other]
     if tuple(chosen) == selection.ids or spent > token_budget:
         return selection
-    known = {**dict(zip(selection.ranked, selection.scores, strict=False)), **dict(zip(selection.ids, selection.relevance, strict=True))}
-    added = len(chosen) - kept
+    added, known = len(chosen) - kept, selection.known
     why = selection.stop_reason + (f"; {added} other version{'s' * (added != 1)} added" if added else "")
     return replace(selection, ids=tuple(chosen), relevance=tuple(known.get(id, 0.0) for id in chosen), stop_reason=why, tokens=spent)
 

@@ -60,6 +60,7 @@ class LearnedSelector:
             sum(tokens[place] for place in chosen),
             ranked=tuple(ids[place] for place in order),
             scores=tuple(accumulate((relevance[place] for place in order), min)),  # never above an earlier one's: cut rules want them falling
+            judged=tuple(relevance[place] for place in order if place < MOST_READ),
             nothing=float(steps[0, -1].exp()),
             most=self.most,
         )

@@ -37,6 +37,9 @@ def check(answer: Answer, corpus: Corpus) -> None:
     assert Answer.model_validate_json(answer.model_dump_json()) == answer
     candidates = {candidate.passage_id for candidate in answer.candidates}
     assert {passage.passage_id for passage in answer.selected} <= candidates
+    judged = {candidate.passage_id: candidate.relevance for candidate in answer.candidates}
+    assert all(p is not None for p in judged.values()), "the selector says of what it left out as well how likely it is evidence"
+    assert all(judged[passage.passage_id] == passage.relevance for passage in answer.selected)
     assert {citation.passage_id for citation in answer.citations} <= {passage.passage_id for passage in answer.selected}
     for number, citation in enumerate(answer.citations, 1):
         document = corpus.document(citation.source)

@@ -70,6 +70,7 @@ function leftRow(one, record, corpus) {
 }
 
 function notTaken(one, { selected }) {
-  if (!selected.length) return `Ranked ${one.rank}; no passage was taken.`;
-  return `Ranked ${one.rank}; the selection had ended after ${selected.length}.`;
+  const judged = one.relevance == null ? "" : ` The probability that it is evidence: ${percent(one.relevance)}.`;
+  if (!selected.length) return `Ranked ${one.rank}; no passage was taken.${judged}`;
+  return `Ranked ${one.rank}; the selection had ended after ${selected.length}.${judged}`;
 }

@@ -229,7 +229,7 @@ def test_what_was_not_selected_is_one_click_away(served: Any, visit: Any) -> Non
     assert (chosen >= 1, chosen + left) == (True, 3)
     row = panel.locator(".left li").first
     row.locator("summary").click()
-    assert f"Ranked {chosen + 1}; the selection had ended after {chosen}." in row.inner_text()
+    assert f"Ranked {chosen + 1}; the selection had ended after {chosen}. The probability that it is evidence: " in row.inner_text()
     row.get_by_role("button", name="Open passage").click()
     page.locator("#panel .where").wait_for()
 

@@ -49,6 +49,10 @@ def holds(selection: Selection, candidates: Sequence[Candidate], budget: int) ->
     assert all(0 <= score <= 1 for score in selection.scores)
     assert selection.scores == tuple(sorted(selection.scores, reverse=True))
     assert all(score <= chance for score, chance in zip(selection.scores, selection.relevance, strict=False))
+    assert len(selection.judged) == min(len(selection.ranked), MOST_READ)
+    assert all(score <= chance for score, chance in zip(selection.scores, selection.judged, strict=False))
+    assert set(selection.known) == set(selection.ranked[:MOST_READ])
+    assert [selection.known[id] for id in selection.ids] == list(selection.relevance)
     assert selection.stop_reason
     assert not selection.fallback
     assert Selection.from_state(selection.to_state()) == selection
