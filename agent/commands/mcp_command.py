@@ -52,14 +52,12 @@ def mcp(
         if not http:
             server.run("stdio")
             return
-        import uvicorn
-
-        from ..mcp_http import create_mcp_app
+        from ..mcp_http import create_mcp_app, serve_mcp
 
         app = create_mcp_app(server, key=key, limits=settings.limits, hosts=own_names(host))
         logs.log_requests()
         terminal.note(f"passel: MCP at {address(host, port)}/mcp{', with a key' if key else ''}")
-        uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False)
+        serve_mcp(app, host, port)
     finally:
         opening.close()
 

@@ -7,9 +7,11 @@ import contextlib
 import json
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -64,8 +66,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def listening(log: Path, *arguments: str, **more: str) -> Iterator[str]:
-    """The address of a server that `passel ARGUMENTS` starts in a process of its own. What it says goes to the file `log`."""
+def listening(log: Path, *arguments: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a server that `passel ARGUMENTS` starts in a process of its own, and the process. What it says goes to the file `log`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -79,7 +81,7 @@ def listening(log: Path, *arguments: str, **more: str) -> Iterator[str]:
             assert time.monotonic() < deadline, f"it does not listen: {log.read_text()}"
             time.sleep(0.1)
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
             process.wait(60)
@@ -339,7 +341,7 @@ async def test_two_minutes_of_stdio_servers_http_workers_and_an_indexing_process
             askers[f"stdio {n}"] = partial(over_mcp, await stack.enter_async_context(Client(stdio(corpus_folder))))
         for n, log in enumerate(logs):
             server = listening(log, "serve", "--corpus", str(corpus_folder), PASSEL_LIMITS__REQUESTS_PER_MINUTE="100000")
-            address = stack.enter_context(server)
+            address, _ = stack.enter_context(server)
             askers[f"http {n}"] = partial(over_api, await stack.enter_async_context(httpx2.AsyncClient(base_url=address, timeout=170)))
         until = time.monotonic() + 120
         async with asyncio.TaskGroup() as group:
@@ -358,7 +360,7 @@ async def test_two_minutes_of_stdio_servers_http_workers_and_an_indexing_process
 @pytest.fixture(scope="module")
 def over_http(tarn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that asks for the key "sesame"; its address."""
-    with listening(tmp_path_factory.mktemp("http") / "log", "mcp", "--corpus", str(tarn), "--http", PASSEL_API_KEY="sesame") as address:
+    with listening(tmp_path_factory.mktemp("http") / "log", "mcp", "--corpus", str(tarn), "--http", PASSEL_API_KEY="sesame") as (address, _):
         yield f"{address}/mcp"
 
 
@@ -377,7 +379,7 @@ async def test_streamable_http_with_a_key(over_http: str) -> None:
 async def test_a_call_that_is_cancelled_over_http_stops(tarn: Path, openai_server: Any, tmp_path: Path) -> None:
     openai_server.mode = "slow"
     model = ("--model", "openai:any", "--base-url", openai_server.url)
-    with listening(tmp_path / "log", "mcp", "--corpus", str(tarn), "--http", *model, OPENAI_API_KEY="x") as address:
+    with listening(tmp_path / "log", "mcp", "--corpus", str(tarn), "--http", *model, OPENAI_API_KEY="x") as (address, _):
         async with httpx2.AsyncClient(timeout=60) as http, Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
             call = asyncio.create_task(client.call_tool("answer", {"question": BUILT}))
             while not openai_server.requests:
@@ -386,6 +388,36 @@ async def test_a_call_that_is_cancelled_over_http_stops(tarn: Path, openai_serve
             with contextlib.suppress(asyncio.CancelledError):
                 await call
             assert await asyncio.to_thread(openai_server.client_left.wait, 30), "the model's request was closed"
+
+
+async def test_sigterm_finishes_the_calls_that_run_over_http(tarn: Path, openai_server: Any, tmp_path: Path) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def held(_: dict[str, Any]) -> str:
+        asked.set()
+        go.wait(60)
+        return '{"sub_questions": []}' if len(openai_server.requests) == 1 else "Mirel Ostane built it [1]."
+
+    openai_server.reply = held
+    model = ("--model", "openai:any", "--base-url", openai_server.url)
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "answer", "arguments": {"question": BUILT}}}
+    sent = {"Accept": "application/json, text/event-stream"}
+    with listening(tmp_path / "log", "mcp", "--corpus", str(tarn), "--http", *model, OPENAI_API_KEY="x") as (address, process):
+        async with httpx2.AsyncClient(base_url=address, headers=sent, timeout=60) as http:
+            client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+            hello = await http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client})
+            http.headers["Mcp-Session-Id"] = hello.headers["Mcp-Session-Id"]
+            async with http.stream("GET", "/mcp") as listened:  # as clients do, for as long as they live
+                calling = asyncio.create_task(http.post("/mcp", json=call))
+                assert await asyncio.to_thread(asked.wait, 60)
+                process.terminate()
+                await asyncio.sleep(1.5)
+                assert process.poll() is None
+                go.set()
+                assert "Mirel Ostane" in (await calling).text
+                assert await asyncio.to_thread(process.wait, 30) in (0, -signal.SIGTERM)
+                assert listened.status_code == 200
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", "Bearer sesam", "Basic sesame", "sesame", "Bearer sesame2"])

@@ -70,13 +70,13 @@ def test_nobody_claims_another_address(
                 answer = await http.get("/nothing", headers={"X-Forwarded-For": f"10.0.0.{n}"})
                 answered.append(answer.status_code)
 
-    def run(app: Any, **options: Any) -> None:
-        config = uvicorn.Config(app, **options)
-        config.load()
-        asyncio.run(ask(config.loaded_app))
+    def run(server: uvicorn.Server) -> None:
+        server.config.load()
+        asyncio.run(ask(server.config.loaded_app))
+        server.started = True
 
     monkeypatch.setenv("PASSEL_LIMITS__REQUESTS_PER_MINUTE", "2")
-    monkeypatch.setattr("uvicorn.run", run)
+    monkeypatch.setattr("uvicorn.Server.run", run)
     assert command_line(*command, "--corpus", tarn).code == 0
     assert answered == [404, 404, 429]
 
@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_told_before_anything_else(
     command_line: Callable[..., SimpleNamespace], tarn: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     ran: list[object] = []
-    monkeypatch.setattr("uvicorn.run", lambda *_, **__: ran.append(None))
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: ran.append(setattr(server, "started", True)))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused = command_line(*command, "--corpus", tarn, "--port", port)
