@@ -49,13 +49,13 @@ def mcp(
 
     server, opening = build_server(_opener(settings, create=folder is not None), folder=folder)
     try:
+        logs.log_requests()
         if not http:
             server.run("stdio")
             return
         from ..mcp_http import create_mcp_app, serve_mcp
 
         app = create_mcp_app(server, key=key, limits=settings.limits, hosts=own_names(host))
-        logs.log_requests()
         terminal.note(f"passel: MCP at {address(host, port)}/mcp{', with a key' if key else ''}")
         serve_mcp(app, host, port)
     finally:

@@ -23,7 +23,7 @@ import httpx2
 import jsonschema
 import pytest
 from mcp import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
@@ -196,6 +196,15 @@ async def test_a_faults_text_is_for_the_log(tarn: Path, monkeypatch: pytest.Monk
             assert "a fault inside: FileNotFoundError (see the log" in text_of(result)
             assert "secret" not in json.dumps(result.structured_content) + text_of(result)
     assert caplog.text.count("/home/secret") >= 2
+
+
+async def test_over_stdio_the_log_is_on_stderr_for_the_host_to_show(tarn: Path, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        async with Client(stdio_client(stdio(tarn), errlog=log)) as client:
+            await client.call_tool("answer", {"question": BUILT})
+    told = (tmp_path / "log").read_text()
+    assert told.rstrip().endswith("a run ended")
+    assert "Tarn" not in told
 
 
 async def test_a_corpus_that_cannot_be_opened_is_told_by_every_tool(tmp_path: Path) -> None:
