@@ -488,7 +488,20 @@ def _prepared(
             else:
                 made = prepare(data, setting="corpus" if folder else setting, corpus=folder, progress=tell, described=described, **options)
             setup = stack.enter_context(made)
+        if folder:
+            _tell_unmatched(setup)
         yield setup
+
+
+def _tell_unmatched(setup: Setup) -> None:
+    """Evidence whose title is misspelt would lower every figure without a word."""
+    from ...evals.left_out import unmatched
+
+    corpus = next(iter(setup.corpora.values()))
+    missing = [titles for titles in unmatched(setup.questions, corpus).values() if titles]
+    if missing:
+        what = f"{len(missing)} of {len(setup.questions)} questions name evidence by a title that no document of corpus {corpus.name!r} has"
+        terminal.note(f"{what}, letter for letter ({terminal.one_line(missing[0][0])!r} …): it counts as not found.")
 
 
 def _rivals(folders: Sequence[Path], selector: LearnedSelector, settings: Settings, setup: Setup) -> dict[str, LearnedSelector | CutSelector]:

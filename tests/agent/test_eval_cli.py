@@ -22,6 +22,8 @@ from passel.graphs.answer import Answer
 from passel.rerankers.default import WEIGHTS, pair_model
 from passel.rerankers.selector.network import ListNetwork
 from passel.rerankers.selector.selector import SELECTOR, save_network
+from passel.tools.corpus import Corpus
+from passel.tools.document import Document
 from passel.tools.pair import PAIR, PairModel
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -210,6 +212,17 @@ def test_a_decomposition_is_followed_hop_by_hop_beside_the_agents_own_plan(passe
     assert "(pool; decomposed)" in passel("report", "kept").out
     refused = passel("qa", file, "--setting", "pool", "--predictions", "p.jsonl")
     assert refused.code == 2, "what was asked otherwise is another run"
+
+
+def test_a_misspelt_title_of_evidence_is_said(passel: Any, encoder: Any, tmp_path: Path) -> None:
+    with Corpus.open(tmp_path / "ferries", encoder=encoder, create=True) as corpus:
+        corpus.add([Document.from_text(f"The {name} ferry leaves at noon.", source=name, title=name) for name in ("Wren", "Lapwing")])
+    rows = [{"id": name, "question": f"When does the {name} leave?", "answers": ["noon"], "gold_titles": [name]} for name in ("Wren", "Lapwnig")]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    done = passel("retrieval", tmp_path / "q.jsonl", "--corpus", tmp_path / "ferries")
+    assert done.code == 0, done.err
+    said = "1 of 2 questions name evidence by a title that no document of corpus 'ferries' has, letter for letter ('Lapwnig' …)"
+    assert said in " ".join(done.err.split())
 
 
 def test_conversations_are_condensed_and_compared_with_the_last_turn_alone(passel: Any, invented: Any) -> None:
