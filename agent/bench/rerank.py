@@ -21,12 +21,12 @@ import torch
 from ...rerankers.default import WEIGHTS, default_selector
 from ...rerankers.selection import Selection
 from ...rerankers.selector.selector import LearnedSelector
-from ...tools.candidate import Candidate, Hit
+from ...tools.candidate import Candidate
 from ...tools.encoder import Encoder
 from ...tools.errors import PasselError, UsageError
+from ...tools.given import Given, given_candidates
 from ...tools.pair import PAIR, PairModel, PairNetwork
 from ...tools.pair_text import WINDOW, Reading, readings_of
-from ...tools.passage import Passage
 from ...tools.read_passages import read_passages
 from ...tools.reader import find_answer
 from ...tools.weights import MINILM_FILES, minilm_folder, read_file
@@ -48,7 +48,9 @@ class RerankBench:
     peer: str
     lists: int
     candidates: int
-    """Of each list."""
+    """Of each list,"""
+    pairs: float
+    """and how often they are read, on average: what another one names is read with the naming sentence and without."""
     window: int
     ours_per_second: float
     """Pairs."""
@@ -68,7 +70,8 @@ class RerankBench:
 
 
 def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: Callable[[int, int], None] | None = None) -> RerankBench:
-    """Lists of 30: a question's own passages, then those of the questions after it. None = HotpotQA dev under ../shared/data.
+    """Lists of 30: a question's own passages and those of the questions after it, as a search over them finds them. None = HotpotQA dev under
+    ../shared/data.
 
     `timed` of them are timed, after one that warms up; all are compared with fp32, which takes minutes.
 
@@ -90,10 +93,14 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
     ours, peer = selector.pair, _peer(WEIGHTS / PAIR)
     times: list[tuple[float, ...]] = []
     same_selections = same_answers = 0
-    for number, (question, candidates) in enumerate(made):
+    read = 0
+    for number, (question, passages) in enumerate(made):
         if progress:
             progress(number, len(made))
-        readings = readings_of(candidates)
+        candidates = given_candidates(encoder, question, passages)
+        named = readings_of(candidates)
+        readings = list(dict.fromkeys([*named, *(Reading(each.title, each.text) for each in named)]))
+        read += len(readings)
         at = [time.perf_counter()]
         ours.read(question, readings)
         at.append(time.perf_counter())
@@ -105,18 +112,19 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
             peer.predict([(question, _as_text(reading)) for reading in readings], show_progress_bar=False)
             at.append(time.perf_counter())
             if number:  # the first warms up
-                times.append(tuple(end - start for start, end in pairwise(at)))
+                times.append((len(readings), *(end - start for start, end in pairwise(at))))
         slow = exact.select(question, candidates, token_budget=_BUDGET)
         same_selections += fast.ids == slow.ids
         same_answers += answer == _answer(exact.pair, question, candidates, slow)
-    pair, policy, again, theirs = zip(*times, strict=True)
+    count, pair, policy, again, theirs = zip(*times, strict=True)
     return RerankBench(
         peer=f"sentence-transformers {sentence_transformers.__version__}",
         lists=len(made),
         candidates=CANDIDATES,
+        pairs=read / len(made),
         window=WINDOW,
-        ours_per_second=CANDIDATES / median(pair),
-        peer_per_second=CANDIDATES / median(theirs),
+        ours_per_second=sum(count) / sum(pair),
+        peer_per_second=sum(count) / sum(theirs),
         ratio=median(other / own for own, other in zip(pair, theirs, strict=True)),
         pair_ms=1000 * median(pair),
         policy_ms=1000 * median(policy),
@@ -127,7 +135,7 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
     )
 
 
-def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list[Candidate]]]:
+def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list[Given]]]:
     for number, question in enumerate(questions[:most]):
         following = chain(questions[number:], questions[:number])
         texts: dict[tuple[str, str], None] = {}
@@ -135,8 +143,7 @@ def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list
             texts[passage.title, passage.text] = None
             if len(texts) == CANDIDATES:
                 break
-        passages = [Passage(id=f"{n}", source=f"{n}", title=title, text=text) for n, (title, text) in enumerate(texts)]
-        yield question.question, [Candidate(p.id, (Hit("dense", "", rank, 0.0),), p) for rank, p in enumerate(passages)]
+        yield question.question, list(texts)
 
 
 def _answer(model: PairModel, question: str, candidates: Sequence[Candidate], selection: Selection) -> object:

@@ -97,7 +97,8 @@ def _show_encode(row: EncodeBench) -> None:
 
 
 def _show_rerank(row: RerankBench) -> None:
-    terminal.say(f"rerank: {row.ratio:.2f} × the speed of {row.peer} ({row.candidates} candidates a list, window {row.window}, {row.dtype})")
+    lists = f"{row.candidates} candidates a list, {row.pairs:.0f} pairs, window {row.window}, {row.dtype}"
+    terminal.say(f"rerank: {row.ratio:.2f} × the speed of {row.peer} ({lists})")
     terminal.say(f"  passel  {row.ours_per_second:8,.0f} pairs/s")
     terminal.say(f"  peer    {row.peer_per_second:8,.0f} pairs/s")
     terminal.say(f"  one list: pair model {row.pair_ms:.0f} ms, list policy {row.policy_ms:.1f} ms, its choice again in fp32 {row.exact_ms:.0f} ms")

@@ -132,17 +132,18 @@ def decode(
 
 @torch.no_grad()
 def own_order(network: ListNetwork, encoded: Encoded, budgets: Tensor) -> tuple[Picks, Tensor]:
-    """The policy's own order: the likeliest picks past STOP, up to MOST; and log P of every choice before each, as in `step_log_probs`.
+    """The policy's own order: the likeliest picks past STOP, up to MOST; and, as in `step_log_probs`, log P of every choice before each of them and
+    where nothing more may be picked.
 
     What `decode` selects is where it begins (see `until_stop`).
     """
     state = State(encoded, budgets)
     picks, steps = [], []
-    for step in range(MOST + 1):
+    for _ in range(MOST):
         logits = network.logits(encoded, state.chosen, state.last, state.open)
         steps.append(F.log_softmax(logits, 1))
         some = torch.isfinite(logits[:, :-1]).any(1)
-        if step == MOST or not some.any():
+        if not some.any():
             break
         picks.append(torch.where(some, logits[:, :-1].argmax(1), -1))
         state.pick(picks[-1])

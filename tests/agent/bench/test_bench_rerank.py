@@ -18,7 +18,7 @@ from passel.evals.datasets import load
 from passel.rerankers.default import WEIGHTS
 from passel.tools.errors import UsageError
 from passel.tools.pair import PAIR, PairModel, PairNetwork
-from passel.tools.pair_text import readings_of
+from passel.tools.pair_text import Reading
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def questions(tmp_path: Path) -> Callable[..., Path]:
 def test_lists_are_a_question_s_own_passages_and_then_those_of_the_next(questions: Any) -> None:
     lists = list(rerank._lists(load(questions(4, 12)).questions, 3))
     assert [question for question, _ in lists] == [f"When was the barn {n} painted?" for n in (0, 12, 24)]
-    numbers = [[int(str(each.passage and each.passage.title).removeprefix("Barn ")) for each in candidates] for _, candidates in lists]
+    numbers = [[int(title.removeprefix("Barn ")) for title, _ in passages] for _, passages in lists]
     assert numbers == [[(start + n) % 48 for n in range(CANDIDATES)] for start in (0, 12, 24)]
 
 
 def test_the_peer_says_what_our_pair_model_says(questions: Any) -> None:
     pytest.importorskip("sentence_transformers")
-    question, candidates = next(iter(rerank._lists(load(questions(3, 12)).questions, 1)))
-    readings = readings_of(candidates)
+    question, passages = next(iter(rerank._lists(load(questions(3, 12)).questions, 1)))
+    readings = [Reading(title, text) for title, text in passages]
     exact = PairModel(PairNetwork.load(WEIGHTS / PAIR), dtype=torch.float32)
     ours = np.array([each.relevance for each in exact.read(question, readings)])
     peer = rerank._peer(WEIGHTS / PAIR)
@@ -64,7 +64,7 @@ def test_what_is_measured(questions: Any) -> None:
     assert 0 <= row.same_selections <= row.same_answers <= 1
     assert min(row.ours_per_second, row.peer_per_second, row.ratio, row.pair_ms, row.policy_ms, row.exact_ms) > 0
     assert row.dtype in ("float32", "bfloat16", "float16")
-    assert row.ours_per_second == pytest.approx(1000 * CANDIDATES / row.pair_ms)
+    assert row.pairs == CANDIDATES, "no barn names another"
 
 
 @pytest.mark.parametrize(("count", "passages"), [(1, 40), (2, 10), (3, 0)])
@@ -75,7 +75,7 @@ def test_too_little_to_measure_with_is_said(questions: Any, count: int, passages
 
 
 def test_the_command(questions: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    row = rerank.RerankBench("sentence-transformers 0", 3, CANDIDATES, 256, 1000.0, 400.0, 2.5, 30.0, 1.5, 20.0, "float32", 0.5, 1.0)
+    row = rerank.RerankBench("sentence-transformers 0", 3, CANDIDATES, 36.0, 256, 1000.0, 400.0, 2.5, 30.0, 1.5, 20.0, "float32", 0.5, 1.0)
     given = []
     monkeypatch.setattr(rerank, "run", lambda file, progress: (given.append(file), row)[1])
     assert cli.run(["bench", "rerank", "--file", "some.jsonl", "--json"]) == 0

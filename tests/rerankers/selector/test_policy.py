@@ -156,7 +156,7 @@ def test_greedy_takes_the_likeliest_choice_each_time_and_going_on_continues_it(
     (further,) = picks.tolist()
     assert until_stop(picks, steps).tolist() == [places]
     assert further[: len(places)] == places
-    torch.testing.assert_close(steps, step_log_probs(net, encoded, picks, budgets), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(steps, step_log_probs(net, encoded, picks, budgets)[:, :MOST], atol=1e-5, rtol=1e-5)
     assert len(set(further)) == len(further)
     left = budget - sum(encoded.tokens[0, further].tolist())
     assert left >= 0
