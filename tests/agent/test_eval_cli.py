@@ -149,10 +149,10 @@ def test_selection_against_other_weights(passel: Any, invented: Any, rivals: dic
     read: list[int] = []
     forward, bundled = PairModel._forward, pair_model()
 
-    def counted(self: PairModel, batch: Any) -> Any:
+    def counted(self: PairModel, batch: Any, network: Any) -> Any:
         if self is bundled:
             read.append(len(batch))
-        return forward(self, batch)
+        return forward(self, batch, network)
 
     monkeypatch.setattr(PairModel, "_forward", counted)
     options = ["--limit", 4, "--json", "r.json", "--predictions", "p.jsonl"]
