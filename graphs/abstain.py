@@ -7,13 +7,18 @@ from langgraph.runtime import Runtime
 from .context import RagContext
 from .state import RagState, RagUpdate, turn
 
+_LONGEST = 120
+"""Characters of a query that are repeated; whole ones are in the answer's `queries`."""
+_MOST_MISSING = 8
+
 
 def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa: ARG001
     """Reads `verdict`, `draft` and `queries`; writes `outcome`."""
     verdict, draft = state["verdict"] or {}, state["draft"]
     failure = draft["failure"] if draft is not None else None
-    tried = "; ".join(f"“{query['query']}”" for query in state["queries"]) or "nothing"
-    missing = f" Not found: {', '.join(verdict['missing'])}." if verdict.get("missing") else ""
+    tried = "; ".join(f"“{_briefly(query['query'])}”" for query in state["queries"]) or "nothing"
+    lacking = list(map(_briefly, verdict.get("missing") or ()))
+    missing = f" Not found: {', '.join(lacking[:_MOST_MISSING])}{' …' if len(lacking) > _MOST_MISSING else ''}." if lacking else ""
     if verdict.get("out_of_budget") or (failure or "").startswith("out of budget"):
         limit = (failure or verdict["why"]).removeprefix("out of budget: ")
         outcome, text, error = "out_of_budget", f"No answer within the budget ({limit}). I searched for {tried}.", None
@@ -24,3 +29,8 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
     confidence = verdict.get("confidence", 0.0)  # of the answer that was not given
     return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error}, "turns": turns}
+
+
+def _briefly(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST].rstrip()} …"

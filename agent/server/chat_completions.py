@@ -23,7 +23,7 @@ from ...graphs.events import Answered, Event, Sentence
 from .asking import Asking
 from .errors import ApiError, from_exception
 from .feedback import keeping, kept
-from .messages import Message, read
+from .messages import Message, chore_of, read
 from .running import STILL_HERE, each, event_stream, finish, sse, streamed
 from .serving import Serving
 from .sources import Annotation, annotate, block
@@ -114,10 +114,13 @@ def routes(serving: Serving) -> APIRouter:
     async def chat_completions(asked: ChatRequest, request: Request) -> ChatCompletion | StreamingResponse:
         """Answers the last message; the messages before it are the conversation, and then no thread's memory is added to them."""
         _refuse_unknown(asked)
+        made = _Made(asked, f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), document_url(request, corpus := corpus_of(asked.model, serving)))
+        if done := chore_of(asked.messages):
+            answer = Answer(question="", outcome="answered", answer=done)
+            return streamed(_chunks(made, _at_once(answer))) if asked.stream else _completion(made, answer)
         question, turns = read(asked.messages)
-        agent = await serving.aagent(corpus := corpus_of(asked.model, serving))
+        agent = await serving.aagent(corpus)
         options: dict[str, Any] = {**asked.options(agent.budget), "history": turns or None}
-        made = _Made(asked, f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), document_url(request, corpus))
         if asked.stream:
             return streamed(_chunks(made, each(request, keeping(agent, agent.astream(question, **options)), serving.limits.seconds)))
         return _completion(made, await finish(request, kept(agent, agent.aask(question, **options)), serving.limits.seconds))
@@ -164,6 +167,10 @@ class _Made:
     def event(self, choices: list[dict[str, Any]], **more: Any) -> str:
         head = {"id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.asked.model}
         return sse(json.dumps({**head, "choices": choices, **more}))
+
+
+async def _at_once(answer: Answer) -> AsyncGenerator[Event | None]:
+    yield Answered(answer=answer)
 
 
 def _completion(made: _Made, answer: Answer) -> ChatCompletion:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .asking import checked_question
 from .errors import ApiError
+from .open_webui import chore, unwrapped
 from .sources import without_block
 
 
@@ -26,6 +27,12 @@ class Message(BaseModel):
     content: str | list[Part] | None = Field(default=None, description="text; pictures and sound are not read")
 
 
+def chore_of(messages: Sequence[Message]) -> str | None:
+    """What a chat app that asks for a title or the like is answered, without asking anything; see `open_webui.py`."""
+    only = messages[0] if len(messages) == 1 else None
+    return chore(_text(only)) if only is not None and only.role == "user" else None
+
+
 def read(messages: Sequence[Message]) -> tuple[str, list[tuple[str, str]]]:
     """(question, [(earlier question, its answer), …]). The last message must be the user's.
 
@@ -38,11 +45,11 @@ def read(messages: Sequence[Message]) -> tuple[str, list[tuple[str, str]]]:
     for message in spoken[:-1]:
         text = _text(message)
         if message.role == "user":
-            turns.append((text, ""))
+            turns.append((unwrapped(text), ""))
         elif turns:
             asked, answered = turns[-1]
             turns[-1] = (asked, "\n\n".join(filter(None, (answered, without_block(text)))))
-    return checked_question(_text(spoken[-1]), "messages"), turns
+    return checked_question(unwrapped(_text(spoken[-1])), "messages"), turns
 
 
 def _text(message: Message) -> str:

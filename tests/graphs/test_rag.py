@@ -81,6 +81,14 @@ async def test_a_question_about_nothing_in_the_corpus_is_not_answered(ask: Any, 
     assert answer.citations == []
 
 
+async def test_an_abstention_repeats_long_queries_in_part(ask: Any, empty: Corpus) -> None:
+    question = f"Who wrote this: {'a very long ' * 40}\n\nbook?"
+    answer = (await ask(question, corpus=empty))[-1].answer
+    assert len(answer.answer) < 400
+    assert "\n" not in answer.answer
+    assert answer.queries[0].query.split() == question.split(), "whole where programs look"
+
+
 async def test_an_empty_corpus_abstains(ask: Any, empty: Corpus) -> None:
     answer = (await ask(BRIDGE, corpus=empty))[-1].answer
     assert (answer.outcome, answer.candidates, answer.stop_reason) == ("abstained", [], "no candidates")

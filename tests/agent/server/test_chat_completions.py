@@ -219,3 +219,20 @@ def test_a_failed_run_is_an_error(start: Any, openai_server: Any, monkeypatch: p
     assert "sk-secret" not in whole.text + streamed.text
     with pytest.raises(openai.APIError), openai.OpenAI(base_url=f"{served.url}/v1", api_key="x", max_retries=0) as client:
         list(client.chat.completions.create(model="passel", messages=[user(BUILT)], stream=True))
+
+
+TITLE = '### Task:\nGenerate a title.\nJSON format: { "title": "your concise title here" }\n<chat_history>\nUSER: Who built it?\n</chat_history>'
+
+
+def test_what_open_webui_asks_beside_the_questions_runs_nothing(client: openai.OpenAI) -> None:
+    whole = client.chat.completions.create(model="passel", messages=[user(TITLE)])
+    assert whole.choices[0].message.content == '{"title": "Who built it?"}'
+    assert (whole.model_extra or {})["passel"]["usage"]["searches"] == 0
+    chunks = client.chat.completions.create(model="passel", messages=[user(TITLE)], stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == '{"title": "Who built it?"}'
+
+
+def test_files_that_open_webui_attaches_do_not_stand_in_the_question(client: openai.OpenAI) -> None:
+    files = '<attached_files>\n<file type="file" name="note.txt"/>\n</attached_files>\n\n'
+    answer = client.chat.completions.create(model="passel", messages=[user(f"{files}Who built the Tarn Light?")])
+    assert (answer.model_extra or {})["passel"]["question"] == "Who built the Tarn Light?"
