@@ -48,7 +48,7 @@ def test_a_title_is_the_beginning_of_the_chat(asked: str, title: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [ASKED, "### Task:\nFind out who built the bridge.", 'What is { "title": "x" } in <chat_history>?', '### Task:\n<chat_history>{ "title": ""}', ""],
+    [ASKED, "### Task:\nFind out who built the bridge.", 'What is { "title": "x" } in <chat_history>?', '### Task:\n<chat_history>{ "title": ""}'],
 )
 def test_a_question_is_no_task(text: str) -> None:
     assert chore(text) is None
