@@ -7,6 +7,7 @@ answer, and is kept nowhere.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..graphs.prompts import RESOLVE, UNKNOWN, numbered
@@ -29,11 +30,17 @@ class ChatGenerator:
 
     def __init__(self, model: BaseChatModel) -> None:
         self._model = model
+        self.asked = 0
+        self.progress: Callable[[int], None] | None = None
+        """Told each time how often it was asked: an answer may take seconds, and a training step wants hundreds."""
         self.failed = 0
         """Answers that did not come."""
         self._in_a_row, self._answered = 0, False
 
     def __call__(self, example: ListExample, chosen: tuple[int, ...]) -> str | None:
+        self.asked += 1
+        if self.progress:
+            self.progress(self.asked)
         passages = [(example.read.passages[place].title, example.read.passages[place].text) for place in chosen]
         reply = asyncio.run(chat.ask(self._model, RESOLVE, numbered(passages, example.question), timeout=_SECONDS))
         if reply.error:

@@ -137,6 +137,8 @@ def selector(
         imitation, start = ImitationConfig(), None
         if corpus:
             imitation, start = ImitationConfig(epochs=6, learning_rate=5e-5), load_network(WEIGHTS / SELECTOR)
+        if chat:
+            chat.progress = lambda asked: tell(f"answers of {model}", asked, 0)
         config = SelectorConfig(imitation, GrpoConfig(steps=steps), answers_only, seed, model or "")
         chosen = train_selector(
             [one for one in examples if not is_val(one.id)],

@@ -46,8 +46,11 @@ def test_it_answers_from_what_was_chosen_in_its_order(example: ListExample, fake
 
 def test_one_that_declines_says_nothing_and_one_that_fails_has_not_answered(example: ListExample, fake_chat: Any) -> None:
     generate = ChatGenerator(fake_chat.of("Cressing", "UNKNOWN", RuntimeError("gone"), "", "I say UNKNOWN."))
+    told: list[int] = []
+    generate.progress = told.append
     assert outcomes(generate, example, 5) == ["Cressing", None, "failed", "failed", None]
     assert generate.failed == 2
+    assert told == [1, 2, 3, 4, 5]
 
 
 def test_a_time_out_is_a_failure(example: ListExample, fake_chat: Any, monkeypatch: pytest.MonkeyPatch) -> None:
