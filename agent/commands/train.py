@@ -154,7 +154,8 @@ def selector(
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
     _tell(chosen, labelled=not answers_only)
     if chat and chat.failed:
-        terminal.note(f"{model} failed {chat.failed:,} time{"s" * (chat.failed != 1)}: what it was asked about then was neither rewarded nor punished")
+        times = "once" if chat.failed == 1 else f"{chat.failed:,} times"
+        terminal.note(f"{model} failed {times}: what it was asked about then was neither rewarded nor punished")
     terminal.note(f"{out / SELECTOR}: the list policy; {out / 'training.html'} shows how it went. Use it with PASSEL_WEIGHTS={out}")
 
 
