@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from typing import Any, TypedDict
 
@@ -29,9 +30,9 @@ def _parent() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]
     return parent.compile()
 
 
-def graph() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]:
+async def graph() -> CompiledStateGraph[StudioState, None, StudioState, StudioState]:
     """Question in, answer out; the nodes of the state machine stand inside the one node `passel`. Raises as `Agent.from_settings`.
 
-    The server calls it for every run, and gets the same one each time.
+    The server calls it for every run, and gets the same one each time. It refuses what blocks its event loop, as opening a corpus does.
     """
-    return _parent()
+    return await asyncio.to_thread(_parent)
