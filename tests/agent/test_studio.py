@@ -26,6 +26,7 @@ async def test_the_graph_is_opened_beside_the_event_loop_and_answers(tarn: Path,
     assert threads
     assert threading.main_thread() not in threads
     assert await studio.graph() is graph
+    assert "passel:select" in graph.get_graph(xray=True).nodes
     found = await graph.ainvoke({"question": "Who built the Tarn Light?"})
     assert "Mirel Ostane" in found["answer"]["answer"]
     studio._parent.cache_clear()

@@ -1,10 +1,8 @@
-"""Agent.as_subgraph: the state machine inside other people's graphs, and the one that langgraph.json names."""
+"""Agent.as_subgraph: the state machine inside other people's graphs."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -137,12 +135,3 @@ async def test_a_second_question_on_the_parents_thread_starts_afresh(agent: Agen
 async def test_a_bad_question_is_the_callers_mistake(agent: Agent) -> None:
     with pytest.raises(UsageError, match="empty"):
         await parent_of(agent, Plain).compile().ainvoke({"question": " "})
-
-
-async def test_langgraph_json_names_a_graph_that_answers(tarn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = json.loads((Path(__file__).parent.parent.parent / "langgraph.json").read_text())["graphs"]["passel"]
-    module, _, function = named.partition(":")
-    monkeypatch.setenv("PASSEL_CORPUS", str(tarn))
-    graph = getattr(import_module(module), function)()
-    assert "passel:select" in graph.get_graph(xray=True).nodes
-    assert "Mirel Ostane" in (await graph.ainvoke({"question": BUILT}))["answer"]["answer"]
