@@ -5,6 +5,7 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from .context import RagContext
+from .drafting import why_nothing
 from .state import RagState, RagUpdate, turn
 
 _LONGEST = 120
@@ -25,7 +26,9 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     elif failure:
         outcome, text, error = "failed", "", failure
     else:
-        outcome, text, error = "abstained", f"I don't know: {verdict.get('why', 'nothing was found')}.{missing} I searched for {tried}.", None
+        # judge would have answered: then it is the draft that came to nothing
+        why = why_nothing(draft) if draft is not None and verdict.get("kind") == "answer" else verdict.get("why", "nothing was found")
+        outcome, text, error = "abstained", f"I don't know: {why}.{missing} I searched for {tried}.", None
     turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
     confidence = verdict.get("confidence", 0.0)  # of the answer that was not given
     return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error}, "turns": turns}

@@ -15,14 +15,19 @@ MOST_SENTENCES = 12
 
 
 def empty_draft() -> Draft:
-    return {"sentences": [], "refused": 0, "declined": False, "failure": None}
+    return {"sentences": [], "refused": 0, "failure": None}
+
+
+def why_nothing(draft: Draft) -> str:
+    """Why nothing could be said, of a draft without sentences."""
+    return "no passage supports what was written" if draft["refused"] else "no answer was found in the evidence"
 
 
 def add_written(draft: Draft, sentence: str, question: str, passages: Sequence[Passage], reader: PairModel) -> bool:
-    """Adds a written sentence to the draft where a passage supports it, and says whether it did. Refused ones and a declining are marked there."""
+    """Adds a written sentence to the draft where a passage supports it, and says whether it did. Refused ones are counted there."""
     if UNKNOWN in sentence:
-        draft["declined"] = True
-    elif (kept := checked(sentence, question, passages, reader)) is None:
+        return False
+    if (kept := checked(sentence, question, passages, reader)) is None:
         draft["refused"] += any(map(str.isalpha, sentence))  # not a lone "[2]"
     elif len(draft["sentences"]) >= MOST_SENTENCES:
         draft["refused"] += 1

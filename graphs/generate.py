@@ -38,7 +38,6 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         for sentence in await asyncio.to_thread(_extracted, state, context):
             draft["sentences"].append(sentence)
             say_last()
-        draft["declined"] = not draft["sentences"]
         return {"draft": draft}
 
     if limit := context.exhausted(state["spent"]):
@@ -54,7 +53,6 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
     if replies and (logprob := replies[-1].logprob) is not None:
         draft["logprob"] = logprob
-    draft["declined"] = draft["declined"] and not draft["sentences"]
     return {"draft": draft, "spent": spent_on(replies)}
 
 

@@ -13,6 +13,7 @@ from ..tools.candidate import Candidate
 from ..tools.small_talk import is_small_talk
 from .answer import Query, Verdict
 from .context import RagContext, selected_passages, spent_on, usable
+from .drafting import why_nothing
 from .events import Judged
 from .evidence import Read, missing, nowhere, read_selected
 from .gaps import MOST_GAPS, gaps
@@ -76,19 +77,19 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         signals=told,
         found=" ".join(read.found.text.split()) if read.found else "",
     )
-    declined = state["draft"] is not None and (state["draft"]["declined"] or not state["draft"]["sentences"])
+    empty = state["draft"] if state["draft"] is not None and not state["draft"]["sentences"] else None
     if context.least_confidence:  # a wished share is kept by the confidence alone
         enough = known.confidence >= context.least_confidence
     else:
         enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
-    if read.passages and enough and not declined:
+    if read.passages and enough and empty is None:
         return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
     if may_look and not _in_vain(state, candidates):
         best = read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection))
         queries = [query for query in gaps(best, lacking) if same_query(query.query) not in asked][:MOST_GAPS]
         if queries:
             return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
-    why = _why(known, read, selection, context, declined=declined)
+    why = why_nothing(empty) if empty is not None else _why(known, read, selection, context)
     return known.model_copy(update={"why": why, "missing": nowhere(lacking, candidates)})
 
 
@@ -103,12 +104,10 @@ def _in_vain(state: RagState, candidates: Sequence[Candidate]) -> bool:
     return before is not None and before["kind"] == "look" and known.issuperset(candidate.passage_id for candidate in candidates)
 
 
-def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext, *, declined: bool) -> str:
+def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext) -> str:
     if not read.passages:
         reason = selection["stop_reason"] if selection else "no candidates"
         return "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
-    if declined:
-        return "no sentence of the evidence could be cited for an answer"
     if context.least_confidence:
         told = f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
         return f"{told} (`passel train calibrator` makes both fit your own texts)"

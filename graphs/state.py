@@ -60,12 +60,11 @@ class DraftSentence(TypedDict):
 
 
 class Draft(TypedDict):
-    """What generate wrote. `declined`: it found no answer in the evidence."""
+    """What generate wrote; no sentence where it found no answer in the evidence."""
 
     sentences: list[DraftSentence]
     refused: int
     """Sentences that no passage supports; they were never sent."""
-    declined: bool
     failure: str | None
     logprob: NotRequired[float]
     """`Reply.logprob` of what was written, where the chat model gives it."""

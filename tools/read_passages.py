@@ -21,10 +21,16 @@ def read_passages(model: PairModel, question: str, candidates: Sequence[Candidat
 def read_both_ways(
     model: PairModel, question: str, candidates: Sequence[Candidate], *, exact: bool = False
 ) -> tuple[list[PairReading], list[PairReading]]:
-    """Of each candidate, read with the naming sentence and without; the same where there is none."""
-    named = readings_of(candidates)
-    read = model.read(question, [*named, *(Reading(reading.title, reading.text) for reading in named)], exact=exact)
+    """Of each candidate, as it was read with the naming sentence and without."""
+    named, bare = both_ways(candidates)
+    read = model.read(question, [*named, *bare], exact=exact)
     return read[: len(named)], read[len(named) :]
+
+
+def both_ways(candidates: Sequence[Candidate]) -> tuple[list[Reading], list[Reading]]:
+    """Of each candidate, what to read with the naming sentence and without; the same where there is none."""
+    named = readings_of(candidates)
+    return named, [Reading(reading.title, reading.text) for reading in named]
 
 
 def passages_of(candidates: Sequence[Candidate], named: Sequence[PairReading], bare: Sequence[PairReading]) -> tuple[ReadPassage, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ...graphs.evidence import read_selected
 from ...rerankers.default import WEIGHTS, default_selector
 from ...rerankers.selection import Selection
 from ...rerankers.selector.selector import LearnedSelector
@@ -26,9 +27,8 @@ from ...tools.encoder import Encoder
 from ...tools.errors import PasselError, UsageError
 from ...tools.given import Given, given_candidates
 from ...tools.pair import PAIR, PairModel, PairNetwork
-from ...tools.pair_text import WINDOW, Reading, readings_of
-from ...tools.read_passages import read_passages
-from ...tools.reader import find_answer
+from ...tools.pair_text import WINDOW, Reading
+from ...tools.read_passages import both_ways
 from ...tools.weights import MINILM_FILES, minilm_folder, read_file
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
         if progress:
             progress(number, len(made))
         candidates = given_candidates(encoder, question, passages)
-        named = readings_of(candidates)
-        readings = list(dict.fromkeys([*named, *(Reading(each.title, each.text) for each in named)]))
+        readings = list(dict.fromkeys(chain(*both_ways(candidates))))
         read += len(readings)
         at = [time.perf_counter()]
         ours.read(question, readings)
@@ -147,10 +146,8 @@ def _lists(questions: Sequence[Question], most: int) -> Iterator[tuple[str, list
 
 
 def _answer(model: PairModel, question: str, candidates: Sequence[Candidate], selection: Selection) -> object:
-    by_id = {candidate.passage_id: candidate for candidate in candidates}
-    chosen = [by_id[id] for id in selection.ids]
-    found = find_answer(question, read_passages(model, question, chosen, exact=True), range(len(chosen)))
-    return found and (found.text, [chosen[place].passage_id for place in found.places], found.spans)
+    read = read_selected(model, question, candidates, selection.to_state())
+    return read.found and (read.found.text, [read.candidates[place].passage_id for place in read.found.places], read.found.spans)
 
 
 def _as_text(reading: Reading) -> str:

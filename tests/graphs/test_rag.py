@@ -181,6 +181,15 @@ async def test_a_model_that_declines_abstains_after_one_more_verdict(ask: Any, h
     assert types(events).count("judged") == 2
 
 
+async def test_what_came_to_nothing_twice_is_told_as_such(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
+    model = fake_chat.of(WHOLE, "The moon landing was filmed in Nevada.", "Vantia ferry", "The moon landing was filmed in Nevada.")
+    events = await ask("Which architect of Vantia designed the Harbour Hall?", model=model)
+    answer = events[-1].answer
+    check(answer, harbour)
+    assert [event.verdict.kind for event in events if event.type == "judged"] == ["answer", "look", "answer"]
+    assert answer.answer.startswith("I don't know: no passage supports what was written. Not found: Vantia. I searched for ")
+
+
 async def test_a_model_that_fails_is_one_clear_line(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
     answer = (await ask(BRIDGE, model=fake_chat.of(ConnectionError("refused"))))[-1].answer
     check(answer, harbour)
