@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
+from ..tools.shorten import shorten
 from .context import RagContext
 from .drafting import why_nothing
 from .state import RagState, RagUpdate, turn
@@ -17,8 +18,8 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     """Reads `verdict`, `draft` and `queries`; writes `outcome`."""
     verdict, draft = state["verdict"] or {}, state["draft"]
     failure = draft["failure"] if draft is not None else None
-    tried = "; ".join(f"“{_briefly(query['query'])}”" for query in state["queries"]) or "nothing"
-    lacking = list(map(_briefly, verdict.get("missing") or ()))
+    tried = "; ".join(f"“{shorten(query['query'], _LONGEST)}”" for query in state["queries"]) or "nothing"
+    lacking = [shorten(name, _LONGEST) for name in verdict.get("missing") or ()]
     missing = f" Not found: {', '.join(lacking[:_MOST_MISSING])}{' …' if len(lacking) > _MOST_MISSING else ''}." if lacking else ""
     if verdict.get("out_of_budget") or (failure or "").startswith("out of budget"):
         limit = (failure or verdict["why"]).removeprefix("out of budget: ")
@@ -32,8 +33,3 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
     confidence = verdict.get("confidence", 0.0)  # of the answer that was not given
     return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error}, "turns": turns}
-
-
-def _briefly(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST].rstrip()} …"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...tools.shorten import shorten
 from .. import terminal
 from .approving import ApproveOption, Asker, asker, read_steps, typed_line
 from .options import BaseUrlOption, BudgetOption, CorpusOption, FilterOption, JsonOption, ModelOption, RiskOption, asking
@@ -154,8 +155,4 @@ def cited(number: int, citation: Citation) -> str:
     """[1] Title (source:start-end) “quote”, a long quote cut at a word."""
     place = f"{citation.source}:{citation.span[0]}-{citation.span[1]}"
     head = f"{citation.title} ({place})" if citation.title else place
-    quote = terminal.one_line(citation.quote)
-    if len(quote) > _LONGEST_QUOTE:
-        start = quote[:_LONGEST_QUOTE]
-        quote = (start.rpartition(" ")[0] or start) + "…"
-    return f"[{number}] {terminal.one_line(head)} “{quote}”"
+    return f"[{number}] {terminal.one_line(head)} “{shorten(terminal.clean(citation.quote), _LONGEST_QUOTE)}”"

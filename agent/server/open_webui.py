@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 import re
 
+from ...tools.shorten import shorten
+
 _TASK = "### Task:\n"
 _CHAT = re.compile(r"<chat_history>\s*(?:USER: )?")
 _FORM = re.compile(r'\{\s*"(title|tags|follow_ups|queries)":')
@@ -39,7 +41,4 @@ def unwrapped(text: str) -> str:
 
 
 def _title(chat: str) -> str:
-    asked = unwrapped(chat).partition("</chat_history>")[0].strip().partition("\n")[0]
-    if len(asked) <= _LONGEST_TITLE:
-        return asked
-    return f"{asked[:_LONGEST_TITLE].rpartition(' ')[0] or asked[:_LONGEST_TITLE]} …"
+    return shorten(unwrapped(chat).partition("</chat_history>")[0].strip().partition("\n")[0], _LONGEST_TITLE)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from ...graphs.answer import Answer, Citation
+from ...tools.shorten import shorten
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _HEADING = "\n\nSources:\n"
@@ -51,7 +52,7 @@ def block(answer: Answer) -> str:
     """The citations as a list in Markdown, to stand below the answer; "" where there are none."""
     if not answer.citations:
         return ""
-    lines = [f"- [{number}] {_head(citation)}: “{_short(_line(citation.quote))}”" for number, citation in enumerate(answer.citations, 1)]
+    lines = [f"- [{number}] {_head(citation)}: “{shorten(citation.quote, _LONGEST_QUOTE)}”" for number, citation in enumerate(answer.citations, 1)]
     return _HEADING + "\n".join(lines)
 
 
@@ -64,10 +65,6 @@ def without_block(text: str) -> str:
 def _head(citation: Citation) -> str:
     source = _line(citation.source)
     return f"{_line(citation.title)} ({source})" if citation.title else source
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"
 
 
 def _line(text: str) -> str:

@@ -314,7 +314,7 @@ def test_a_long_quote_is_cut_at_a_word() -> None:
     long = Citation(passage_id="p", title="Mole Light", source="mole-light.md", span=(0, 1_050), quote="a lantern burns " * 65)
     shown = cited(1, long)
     assert len(shown) < 350
-    assert shown.endswith((" a…”", " lantern…”", " burns…”"))
+    assert shown.endswith((" a …”", " lantern …”", " burns …”"))
     short = long.model_copy(update={"quote": "x" * 300})
     assert cited(1, short).endswith(f" “{short.quote}”")
 
