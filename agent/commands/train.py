@@ -44,7 +44,7 @@ _TOLD = 3
 def reader(
     data: DataArgument,
     out: OutOption,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 3,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 5,
     folds: Annotated[bool, typer.Option("--folds", help="Train also the two half models that `train selector` needs for cross-fitting.")] = False,
     seed: SeedOption = 0,
 ) -> None:
