@@ -83,9 +83,8 @@ def _name(result: Result) -> str:
 
 
 def _made(found: Sequence[Result]) -> str:
-    when = sorted({_when(result.settings) for result in found})
-    commands = "; ".join(f"`{result.settings['command']}`" for result in found)
-    return f"Measured {', '.join(when)}: {commands}. Intervals are bootstrap 95%."
+    lines = [f"- `{result.settings['command']}`: {_when(result.settings)}" for result in found]
+    return "\n".join(["<details><summary>Commands; intervals are bootstrap 95%</summary>", "", *lines, "", "</details>"])
 
 
 def _when(settings: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def test_a_table_by_experiment_with_a_row_by_run() -> None:
     assert "| harbour/dev (pool) | 1234 | 0.500 (0.250 to 0.750) | 3 | – |" in text
     assert "| isles/dev (pool) | 1234 | 12.3 (11.0 to 13.0) | – | – |" in text
     assert "| 1,234 (1,100 to 1,300) |" in text
-    assert "Measured 2026-01-31 at commit abc1234: `passel eval selection invented/dev.jsonl`." in text
+    assert "- `passel eval selection invented/dev.jsonl`: 2026-01-31 at commit abc1234\n" in text
 
 
 def test_dropped_gold_and_the_reranker_stand_in_the_name() -> None:
