@@ -149,7 +149,7 @@ def selector(
             generate=chat or extracted,
             progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
         )
-    if reader is not None:
+    if reader is not None and reader.resolve() != out.resolve():
         shutil.copyfile(reader / PAIR, out / PAIR)
     write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
     _tell(chosen, labelled=not answers_only)
