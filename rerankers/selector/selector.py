@@ -44,7 +44,7 @@ class LearnedSelector:
         few = fillers(len(candidates), question)
         read = read_candidates(self.pair, question, [*candidates[:MOST_READ], *few], [*tokens[:MOST_READ], *(0 for _ in few)])
         places, further, steps, relevance = on_one_core(lambda: self._decide(read.input, max(0, token_budget)))
-        stop = self._why(len(places), steps, len(read.passages), token_budget)
+        stop = self._why(places, steps, min(len(candidates), MOST_READ), token_budget)
         chosen, further = ([place for place in one if place < len(candidates)] for one in (places, further))
         if len(chosen) > self.most:
             chosen, stop = chosen[: self.most], f"at most {self.most} passages"
@@ -74,13 +74,15 @@ class LearnedSelector:
             picks = until_stop(further, steps)
             return picks.tolist()[0], further.tolist()[0], steps[0], encoded.relevance[0].sigmoid().tolist()
 
-    def _why(self, count: int, steps: Tensor, candidates: int, budget: int) -> str:
-        if count == MOST:
+    def _why(self, picked: Sequence[int], steps: Tensor, candidates: int, budget: int) -> str:
+        """candidates: how many were read. The fillers behind them are never selected, so it says nothing that one of them could still be picked."""
+        if len(picked) == MOST:
             return f"at most {MOST} passages"
-        last = steps[count]
-        if torch.isfinite(last[:-1]).any():
+        last = steps[len(picked)]
+        if torch.isfinite(last[:candidates]).any():
             return f"stop, p = {float(last[-1].exp()):.2f}"
-        return "end of the candidates" if count == candidates else f"evidence budget of {max(0, budget)} tokens"
+        chosen = sum(place < candidates for place in picked)
+        return "end of the candidates" if chosen == candidates else f"evidence budget of {max(0, budget)} tokens"
 
 
 def save_network(network: ListNetwork, file: Path) -> None:

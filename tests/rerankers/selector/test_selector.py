@@ -182,6 +182,16 @@ def test_it_says_why_it_stopped(network: Any, pair: Any) -> None:
     assert why(0.0, budget=-7) == "evidence budget of 0 tokens"
 
 
+@pytest.mark.parametrize("stop", [-60.0, 0.0, 60.0])
+@pytest.mark.parametrize("count", [1, 2])
+def test_fillers_are_nothing_that_could_still_be_picked(network: Any, pair: Any, count: int, stop: float) -> None:
+    found = [candidate(number, f"passage {number} says this") for number in range(count)]
+    nothing = LearnedSelector(pair, network(1, stop=stop), words).select("q", found, token_budget=3)  # of four words each
+    assert (nothing.ids, nothing.stop_reason) == ((), "evidence budget of 3 tokens")
+    everything = LearnedSelector(pair, network(1, stop=stop), words).select("q", found, token_budget=100)
+    assert everything.stop_reason == "end of the candidates" if len(everything.ids) == count else everything.stop_reason.startswith("stop, p = ")
+
+
 def test_the_probability_of_stop_is_that_of_the_choice_that_was_made(network: Any, pair: Any) -> None:
     seen = 0
     for seed in range(12):
