@@ -333,6 +333,8 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert not loaded.training
     assert not any(weight.requires_grad for weight in loaded.parameters())
     assert (tmp_path / "pair.safetensors").stat().st_size < 23_000_000
+    (tmp_path / "other").touch()
+    assert (tmp_path / "pair.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
     assert "bert.words" not in load_file(tmp_path / "pair.safetensors")
     loaded.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "pair.safetensors").read_bytes()

@@ -278,6 +278,12 @@ def test_saved_and_loaded_it_is_the_same_network(network: Any, made_up: Any, pai
     assert one == other
 
 
+def test_whoever_may_read_other_new_files_may_read_the_weights(network: Any, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    save_network(network(5), tmp_path / "selector.safetensors")
+    assert (tmp_path / "selector.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_a_network_in_training_can_be_saved(tmp_path: Path) -> None:
     net = ListNetwork()
     save_network(net, tmp_path / "a")
