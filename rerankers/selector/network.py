@@ -89,7 +89,6 @@ class Encoded:
 class ListNetwork(nn.Module):
     def __init__(self, *, biases: bool = True) -> None:
         super().__init__()
-        self.with_biases = biases
         self.of_features = nn.Sequential(nn.Linear(FEATURES, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.special = nn.Parameter(torch.randn(2, WIDTH) * 0.02)  # question, STOP
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
@@ -105,13 +104,15 @@ class ListNetwork(nn.Module):
         self.stop_bias = nn.Parameter(torch.zeros(1))  # and afterwards
         self.sharpness: Tensor
         self.register_buffer("sharpness", torch.ones(1))  # of the choice: the inverse of a temperature
+        self.with_biases: Tensor
+        self.register_buffer("with_biases", torch.tensor([float(biases)]))  # 0: who names whom, and all that goes with it, is not read
 
     def encode(self, lists: Lists) -> Encoded:
         count = len(lists.there)
         items = self.of_features(lists.features)
         states = torch.cat([self.special.expand(count, 2, WIDTH), items], 1)
         there = F.pad(lists.there, (2, 0), value=True)
-        related = lists.biases if self.with_biases else torch.zeros_like(lists.biases)
+        related = lists.biases * self.with_biases
         biases = F.pad(related, (2, 0, 2, 0))
         for layer in self.layers:
             states = layer(states, biases, there)

@@ -102,7 +102,7 @@ def load_network(file: Path) -> ListNetwork:
 
     network = ListNetwork()
     try:
-        network.load_state_dict(load(read_file(file)))
+        network.load_state_dict({"with_biases": network.with_biases, **load(read_file(file))})  # older files, all of them with biases, do not say so
     except (SafetensorError, RuntimeError) as error:
         raise PasselError(f"{file} holds no list policy: {str(error).splitlines()[0]}", "Train it again: passel train selector.") from error
     return network.requires_grad_(False).eval()

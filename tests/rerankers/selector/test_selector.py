@@ -278,6 +278,21 @@ def test_saved_and_loaded_it_is_the_same_network(network: Any, made_up: Any, pai
     assert one == other
 
 
+@pytest.mark.parametrize("biases", [True, False])
+def test_what_a_network_does_not_read_it_does_not_read_when_loaded(network: Any, made_up: Any, tmp_path: Path, biases: bool) -> None:
+    net, lists = network(5, biases=biases), Lists.of([made_up(7, seed=2)])
+    save_network(net, tmp_path / "a")
+    assert torch.equal(load_network(tmp_path / "a").encode(lists).relevance, net.encode(lists).relevance)
+
+
+def test_a_file_of_the_time_when_all_had_biases(network: Any, made_up: Any, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    net, lists = network(5), Lists.of([made_up(7, seed=2)])
+    save_file({name: weight for name, weight in net.state_dict().items() if name != "with_biases"}, tmp_path / "a")
+    assert torch.equal(load_network(tmp_path / "a").encode(lists).relevance, net.encode(lists).relevance)
+
+
 def test_whoever_may_read_other_new_files_may_read_the_weights(network: Any, tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     save_network(network(5), tmp_path / "selector.safetensors")
