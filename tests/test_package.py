@@ -20,7 +20,8 @@ def test_every_folder_with_code_is_installed() -> None:
     for folder in {code.parent for floor in FLOORS for code in (HERE / floor).rglob("*.py")}:
         assert (folder / "__init__.py").is_file(), f"{folder} holds code but no __init__.py: setup.py would leave it out"
     assert (installed / "py.typed").is_file()
-    for data in ("evals/splits/*.json", "evals/results/*.jsonl.xz", "evals/report/page.*", "agent/server/assets/*"):
+    card = ("rerankers/weights/*.*", "rerankers/weights/curves/*")
+    for data in ("evals/splits/*.json", "evals/results/*.jsonl.xz", "evals/report/page.*", "agent/server/assets/*", *card):
         assert {file.name for file in installed.glob(data)} == {file.name for file in HERE.glob(data)} != set()
     assert len(list((installed / "agent" / "demo" / "articles").glob("*.md"))) == len(list((HERE / "agent" / "demo" / "articles").glob("*.md"))) > 0
 
