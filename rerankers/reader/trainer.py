@@ -169,24 +169,54 @@ class _Run:
             return
         self.saved = time.monotonic()
         place = {"epoch": self.epoch, "seen": self.seen, "done_in_epoch": self.done_in_epoch, "steps": self.steps, "best": self.best}
-        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "place": place, "examples": len(self.examples)}
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "place": place,
+            "seconds": self.saved - self.began,
+            "examples": len(self.examples),
+        }
         torch.save(state, self.folder / "checkpoint.tmp")
         (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
 
     def resume(self) -> None:
+        """Goes on from the checkpoint, where there is one; what the curves hold of steps behind it goes, as they are taken again."""
         file = self.folder / "checkpoint.pt"
-        if not file.exists():
-            return
+        if file.exists():
+            self._go_on_from(file)
+        self._cut("curves.csv", "step", self.steps)
+        self._cut("val.csv", "epoch", self.epoch)
+
+    def _go_on_from(self, file: Path) -> None:
         try:
             state = torch.load(file, map_location=self.device, weights_only=True)
             if state["examples"] != len(self.examples):
                 return  # of another training
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.began -= state["seconds"]
         except (UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
             raise PasselError(f"{file} is no checkpoint of this training", "Remove it to begin anew.") from error
         for name, value in state["place"].items():
             setattr(self, name, value)
+
+    def _cut(self, name: str, column: str, last: int) -> None:
+        """Drops the rows that come after `last`."""
+        file = self.folder / name
+        if not file.exists():
+            return
+        with file.open(newline="") as content:
+            reader = csv.DictReader(content)
+            kept, fields = [row for row in reader if int(row[column]) <= last], reader.fieldnames or []
+        if not kept:
+            file.unlink()  # another training's columns are not this one's
+            return
+        part = file.with_suffix(".part")
+        with part.open("w", newline="") as content:
+            writer = csv.DictWriter(content, fields)
+            writer.writeheader()
+            writer.writerows(kept)
+        part.replace(file)
 
     def _write(self, name: str, row: Mapping[str, float]) -> None:
         file = self.folder / name

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -176,6 +178,45 @@ def test_a_killed_run_goes_on_where_it_was(
         assert sorted([*before, *trained_on]) == sorted(whole)
         assert not (folder / "checkpoint.pt").exists()
         assert PairNetwork.load(file)
+
+
+def test_the_curves_of_a_killed_run_tell_of_every_step_once(tmp_path: Path, hall: Callable[..., ReadingExample], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed twice: while its first epoch is saved, the figures on val being there already, and later, long after the last checkpoint."""
+    clock = count(50_000)  # a second goes by whenever it is asked
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    examples, config = [hall(n, others=0) for n in range(25)], ReaderConfig(epochs=2, tokens=1)
+    measured = {"score": 0.5}
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(PairNetwork, "save", killed)
+        train_reader(examples, tmp_path, config, validate=lambda _: measured, device="cpu")
+    assert [row["step"] for row in rows(tmp_path / "curves.csv")] == ["20"]
+    assert [row["epoch"] for row in rows(tmp_path / "val.csv")] == ["1"]
+    clock = count(7)  # the machine was started anew
+    with pytest.raises(Killed):
+        train_reader(examples, tmp_path, config, validate=lambda _: measured, progress=killed_after(44), device="cpu")
+    assert [row["step"] for row in rows(tmp_path / "curves.csv")] == ["20", "40"]
+    before = float(rows(tmp_path / "curves.csv")[0]["seconds"])
+    clock = count(0)
+    train_reader(examples, tmp_path, config, validate=lambda _: measured, device="cpu")
+    curves = rows(tmp_path / "curves.csv")
+    assert [row["step"] for row in curves] == ["20", "40"]
+    assert [row["epoch"] for row in rows(tmp_path / "val.csv")] == ["1", "2"]
+    seconds = [float(row["seconds"]) for row in curves]
+    assert seconds[0] == before
+    assert seconds[1] > before + 20
+    assert {file.name for file in tmp_path.iterdir()} == {PAIR, "curves.csv", "val.csv"}
+
+
+def test_another_training_in_the_same_folder_has_curves_of_its_own(tmp_path: Path, hall: Callable[..., ReadingExample]) -> None:
+    (tmp_path / "curves.csv").write_text("step,examples,other loss\n20,40,0.5\n")
+    (tmp_path / "val.csv").write_text("epoch,score\n1,0.9\n")
+    train_reader([hall(n, others=0) for n in range(20)], tmp_path, ReaderConfig(epochs=1, tokens=1), validate=lambda _: {"score": 0.5}, device="cpu")
+    assert [(row["step"], "other loss" in row) for row in rows(tmp_path / "curves.csv")] == [("20", False)]
+    assert rows(tmp_path / "val.csv") == [{"epoch": "1", "score": "0.5"}]
 
 
 def test_a_run_killed_when_its_first_epoch_was_saved_is_not_taken_for_finished(
