@@ -180,7 +180,9 @@ def test_a_killed_run_goes_on_where_it_was(
         assert PairNetwork.load(file)
 
 
-def test_the_curves_of_a_killed_run_tell_of_every_step_once(tmp_path: Path, hall: Callable[..., ReadingExample], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_curves_of_a_killed_run_tell_of_every_step_once(
+    tmp_path: Path, hall: Callable[..., ReadingExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed twice: while its first epoch is saved, the figures on val being there already, and later, long after the last checkpoint."""
     clock = count(50_000)  # a second goes by whenever it is asked
     monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
@@ -190,9 +192,10 @@ def test_the_curves_of_a_killed_run_tell_of_every_step_once(tmp_path: Path, hall
     def killed(*_: object) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(PairNetwork, "save", killed)
-        train_reader(examples, tmp_path, config, validate=lambda _: measured, device="cpu")
+        with pytest.raises(Killed):
+            train_reader(examples, tmp_path, config, validate=lambda _: measured, device="cpu")
     assert [row["step"] for row in rows(tmp_path / "curves.csv")] == ["20"]
     assert [row["epoch"] for row in rows(tmp_path / "val.csv")] == ["1"]
     clock = count(7)  # the machine was started anew
