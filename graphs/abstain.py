@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 from ..tools.shorten import shorten
 from .context import RagContext
 from .drafting import why_nothing
-from .state import RagState, RagUpdate, turn
+from .state import DONT_KNOW, RagState, RagUpdate, turn
 
 _LONGEST = 120
 """Characters of a query that are repeated; whole ones are in the answer's `queries`."""
@@ -29,7 +29,8 @@ def abstain(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:  # noqa
     else:
         # judge would have answered: then it is the draft that came to nothing
         why = why_nothing(draft) if draft is not None and verdict.get("kind") == "answer" else verdict.get("why", "nothing was found")
-        outcome, text, error = "abstained", f"I don't know: {why}.{missing} I searched for {tried}.", None
+        outcome, text, error = "abstained", f"{DONT_KNOW}{why}.{missing} I searched for {tried}.", None
     turns = [turn(state["standalone"], text, state.get("filters"))] if outcome == "abstained" else []
     confidence = verdict.get("confidence", 0.0)  # of the answer that was not given
-    return {"outcome": {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error}, "turns": turns}
+    ended = {"outcome": outcome, "text": text, "sentences": [], "confidence": confidence, "error": error, "missing": lacking}
+    return {"outcome": ended, "turns": turns}

@@ -96,6 +96,9 @@ class Answer(_Form):
     stop_reason: str = Field(default="", description="why the selection ended where it did")
     sub_questions: list[SubQuestion] = []
     queries: list[Query] = []
+    missing: list[str] = Field(
+        default=[], description="what of the question nothing is said of: sub-questions that stay open in a part; what was not found, when abstained"
+    )
     confidence: Probability = 0.0
     answerable: Probability = 0.0
     usage: Usage = Usage()

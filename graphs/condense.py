@@ -12,10 +12,11 @@ from langgraph.types import Overwrite
 
 from ..tools import chat
 from ..tools.proper_names import proper_names
+from ..tools.small_talk import is_small_talk
 from ..tools.words import content_words, covered
 from .context import RagContext, spent_on
 from .prompts import CONDENSE, conversation
-from .state import FRESH, RagState, RagUpdate, Turn
+from .state import DONT_KNOW, FRESH, RagState, RagUpdate, Turn
 
 _POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|theirs)\b", re.IGNORECASE)
 _ANOTHER = re.compile(
@@ -32,7 +33,7 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     remembered = [one for one in state.get("turns", []) if one.get("filters") == state.get("filters")]
     turns = remembered if history is None else history
     fresh = {**FRESH, "standalone": question}
-    if not turns:
+    if not turns or is_small_talk(question):
         return fresh
     model, context = runtime.context.model, runtime.context
     if model is None:
@@ -50,13 +51,14 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 def carry_over(question: str, turns: list[Turn]) -> str:
     """A question that points back, or names nothing, gets the names of the last turn added: first those the answer brought up.
 
-    "What about X?" is the last question with X in the place of its name.
+    "What about X?" is the last question with X in the place of its name. What an abstention names was only searched for, and is not spoken of.
 
     >>> carry_over("When was she born?", [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it."}])
     'When was she born? (Mirel Ostane; Tarn Light)'
     """
     last = turns[-1]
-    asked, answered = proper_names(last["question"]), proper_names(last["answer"].replace(": ", ". "))
+    said = "" if last["answer"].startswith(DONT_KNOW) else last["answer"]
+    asked, answered = proper_names(last["question"]), proper_names(said.replace(": ", ". "))
     named = proper_names(question)
     if named and _ANOTHER.match(question) and len(asked) == 1 and asked[0] in last["question"]:
         return last["question"].replace(asked[0], named[0])

@@ -20,7 +20,7 @@ def empty_draft() -> Draft:
 
 def why_nothing(draft: Draft) -> str:
     """Why nothing could be said, of a draft without sentences."""
-    return "no passage supports what was written" if draft["refused"] else "no answer was found in the evidence"
+    return "what the chat model wrote is supported by no passage" if draft["refused"] else "no answer was found in the evidence"
 
 
 def add_written(draft: Draft, sentence: str, question: str, passages: Sequence[Passage], reader: PairModel) -> bool:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from ..tools.answers import YES_NO, normalised
 from ..tools.reader import ways
+from ..tools.sentences import sentences
 from .answer import Query
 from .evidence import Missing, Read
 
 MOST_GAPS = 2
 """Queries of one look."""
 _HOPS = 3
+_MOST_WORDS = 6
+"""Of an entity. What the reader finds unsurely may be a stretch of several sentences, which is no query."""
 
 
 def gaps(read: Read, missing: Missing) -> list[Query]:
@@ -42,6 +45,6 @@ def _on_the_way(read: Read) -> list[str]:
     names: dict[str, str] = {}
     for _, text in found:
         key = normalised(text)
-        if key and key not in asked and key not in YES_NO and text[0].isupper():
+        if key and key not in asked and key not in YES_NO and text[0].isupper() and len(text.split()) <= _MOST_WORDS and len(sentences(text)) == 1:
             names.setdefault(key, " ".join(text.split()))
     return list(names.values())[:_HOPS]

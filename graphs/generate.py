@@ -1,6 +1,7 @@
 """generate: answers from the selected evidence only, with citations; whole sentences, each checked before it is streamed.
 
-With a chat model: a grounded prompt that knows how to decline. Without one: the extractive generator.
+With a chat model: a grounded prompt that knows how to decline; where the evidence disagrees and it does not say so, that is added. Without one: the
+extractive generator.
 A stream cannot unsay, so a sentence that no passage supports is never sent.
 """
 
@@ -15,12 +16,13 @@ from ..tools import chat
 from ..tools.sentences import sentences
 from .citing import numbered_citations
 from .context import RagContext, selected_passages, spent_on, with_passages
+from .disagreement import disagreement_in
 from .drafting import add_written, empty_draft
 from .events import Sentence
 from .evidence import read_selected
-from .extract import extract
+from .extract import extract, told_apart
 from .prompts import GENERATE, numbered
-from .state import DraftSentence, RagState, RagUpdate, ready
+from .state import Draft, DraftSentence, RagState, RagUpdate, last
 
 
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -35,7 +37,8 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
         runtime.stream_writer(Sentence(text=texts[-1], citations=citations))
 
     if context.model is None:
-        for sentence in await asyncio.to_thread(_extracted, state, context):
+        said, draft["open"] = await asyncio.to_thread(_extracted, state, context)
+        for sentence in said:
             draft["sentences"].append(sentence)
             say_last()
         return {"draft": draft}
@@ -49,6 +52,9 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
             replies.append(piece)
         elif await asyncio.to_thread(add_written, draft, piece, state["standalone"], passages, context.reader):
             say_last()
+    if draft["sentences"] and (told := await asyncio.to_thread(_untold, state, context, draft)) is not None:
+        draft["sentences"].append(told)
+        say_last()
     if replies and replies[-1].error:
         draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
     if replies and (logprob := replies[-1].logprob) is not None:
@@ -56,12 +62,19 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     return {"draft": draft, "spent": spent_on(replies)}
 
 
-def _extracted(state: RagState, context: RagContext) -> list[DraftSentence]:
-    selection, subs = state["selection"], state["sub_questions"]
+def _untold(state: RagState, context: RagContext, draft: Draft) -> DraftSentence | None:
+    """A disagreement of the selected passages of which a chat model did not tell."""
+    if any("claims" in sentence for sentence in draft["sentences"]):
+        return None
     candidates = with_passages(state["candidates"], context.corpus, state.get("filters"))
-    needed = {other for sub in subs for other in sub["depends_on"]}
-    last = [sub for sub in ready(subs) if sub["id"] not in needed]
-    parts = [(sub["id"], read_selected(context.reader, sub["question"], candidates, selection)) for sub in last]
+    read = read_selected(context.reader, state["standalone"], candidates, state["selection"])
+    differing = disagreement_in(read)
+    return told_apart(read, differing) if differing is not None else None
+
+
+def _extracted(state: RagState, context: RagContext) -> tuple[list[DraftSentence], list[int]]:
+    selection, candidates = state["selection"], with_passages(state["candidates"], context.corpus, state.get("filters"))
+    parts = [(sub["id"], read_selected(context.reader, sub["question"], candidates, selection)) for sub in last(state["sub_questions"])]
     return extract(read_selected(context.reader, state["standalone"], candidates, selection), parts)
 
 

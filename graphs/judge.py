@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 
 from ..tools import chat
 from ..tools.candidate import Candidate
+from ..tools.comparison import comparison
 from ..tools.small_talk import is_small_talk
 from .answer import Query, Verdict
 from .context import RagContext, selected_passages, spent_on, usable
@@ -19,7 +20,7 @@ from .evidence import Read, missing, nowhere, read_selected
 from .gaps import MOST_GAPS, gaps
 from .prompts import LOOK, numbered
 from .signals import signals
-from .state import RagState, RagUpdate, ready, same_query
+from .state import RagState, RagUpdate, SubQuestionState, last, ready, same_query
 
 ENOUGH = 0.3
 """Least `answerable` to answer from."""
@@ -66,31 +67,46 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     selection, calibration = state["selection"], context.calibration
     candidates = usable(state, corpus)
     read = read_selected(context.reader, state["standalone"], candidates, selection)
+    several = _several(state) if context.model is None else []
+    parts = {sub["id"]: read_selected(context.reader, sub["question"], candidates, selection) for sub in several}
     told = signals(read, selection)
+    chances = {id: calibration.answerable(signals(part, selection)) for id, part in parts.items()} or {0: calibration.answerable(told)}
     lacking = missing(read)
+    absent = nowhere(lacking, candidates)
     known = Verdict(
         kind="abstain",
         why="",
-        missing=lacking.names,
-        answerable=calibration.answerable(told),
+        missing=[name for name in absent if name in lacking.names],
+        answerable=min(chances.values()),  # the evidence suffices where it does for every part
         confidence=calibration.confidence(told),
         signals=told,
         found=" ".join(read.found.text.split()) if read.found else "",
     )
     empty = state["draft"] if state["draft"] is not None and not state["draft"]["sentences"] else None
-    if context.least_confidence:  # a wished share is kept by the confidence alone
-        enough = known.confidence >= context.least_confidence
-    else:
-        enough = known.answerable >= (ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL)
-    if read.passages and enough and empty is None:
-        return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
+    least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
+    # a wished share is kept by the confidence alone; else one part that can be answered is an answer in part
+    enough = known.confidence >= context.least_confidence if context.least_confidence else max(chances.values()) >= least
+    answers = bool(read.passages) and enough and empty is None
     if may_look and not _in_vain(state, candidates):
-        best = read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection))
-        queries = [query for query in gaps(best, lacking) if same_query(query.query) not in asked][:MOST_GAPS]
+        unclear = [id for id in parts if chances[id] < least]
+        wanted: list[Query] = []
+        if not answers:
+            wanted = gaps(read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection)), lacking)
+        elif unclear:
+            wanted = [query.model_copy(update={"sub_question": id}) for id in unclear for query in gaps(parts[id], missing(parts[id]))]
+        queries = [query for query in wanted if same_query(query.query) not in asked][:MOST_GAPS]
         if queries:
             return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
+    if answers:
+        return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
     why = why_nothing(empty) if empty is not None else _why(known, read, selection, context)
-    return known.model_copy(update={"why": why, "missing": nowhere(lacking, candidates)})
+    return known.model_copy(update={"why": why, "missing": absent})
+
+
+def _several(state: RagState) -> list[SubQuestionState]:
+    """The parts of a question that asks for several things, which a comparison does not. A chat model sees to the parts of its plan itself."""
+    asked_for = last(state["sub_questions"])
+    return asked_for if len(asked_for) > 1 and comparison(state["standalone"]) is None else []
 
 
 def _best(selection: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -117,7 +133,8 @@ def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, contex
 async def _rewritten(verdict: Verdict, state: RagState, context: RagContext) -> tuple[list[Query], list[chat.Reply]]:
     """The queries of a look in a chat model's words, where it writes any that were not asked before."""
     assert context.model is not None
-    passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
+    selection = state["selection"] if state["selection"] and state["selection"]["ids"] else _best(state["selection"])
+    passages = await asyncio.to_thread(selected_passages, selection, context.corpus, state.get("filters"))
     lacking = f"\nNot found yet: {', '.join(verdict.missing)}" if verdict.missing else ""
     prompt = numbered([(passage.title, passage.text) for passage in passages], state["standalone"] + lacking)
     reply = await chat.ask(context.model, LOOK, prompt, timeout=context.time_left())

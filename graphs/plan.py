@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from ..tools import chat
 from ..tools.encoder import clean
 from ..tools.errors import UsageError
+from ..tools.small_talk import is_small_talk
 from .answer import SubQuestion
 from .context import RagContext, spent_on
 from .events import Planned
@@ -67,7 +68,7 @@ async def plan(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     given = state.get("given_plan")
     subs = None if given is None else _as_given(given)
     planner = "caller"
-    if subs is None and context.model is not None and not context.exhausted(state["spent"]):
+    if subs is None and context.model is not None and not context.exhausted(state["spent"]) and not is_small_talk(question):
         may_repair, tokens = context.calls_left(state["spent"]) > 1, context.budget.tokens_left(state["spent"])
         made, replies = await chat.ask_structured(
             context.model, PLAN, f"Question: {question}", Plan, timeout=context.time_left(), may_repair=may_repair, tokens=tokens

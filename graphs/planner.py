@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from .state import SubQuestionState
+from .condense import carry_over
+from .state import SubQuestionState, turn
 
 _NAME = r"(?:the\s+|an?\s+)?[^\s,;:?][^,;:?]{0,80}?"
 _QUESTION_WORD = r"(?:who|what|when|where|which|whose|whom|how|why)"
@@ -50,7 +51,8 @@ def plan_embedded(question: str) -> list[SubQuestionState]:
     if match := _OR_INSIDE.match(text):
         return _numbered(f"{match['verb']} {match['a']} {match['rest']}?", f"{match['verb']} {match['b']} {match['rest']}?")
     if match := _CONJUNCTION.match(text):
-        return _numbered(f"{match['one']}?", f"{match['two']}?")
+        one, two = f"{match['one']}?", f"{match['two']}?"
+        return _numbered(one, carry_over(two, [turn(one, "")]))  # "… and when was it built?"
     return []
 
 

@@ -20,6 +20,10 @@ MOST_TURN_CHARACTERS = 1_500
 """Of a question and of an answer that a thread remembers."""
 
 
+DONT_KNOW = "I don't know: "
+"""How an abstention begins, in a turn as in an answer."""
+
+
 class Turn(TypedDict):
     """`filters`: what the question was bound to; another question sees only turns with the same."""
 
@@ -66,6 +70,8 @@ class Draft(TypedDict):
     refused: int
     """Sentences that no passage supports; they were never sent."""
     failure: str | None
+    open: NotRequired[list[int]]
+    """Sub-questions to which nothing is said, where the question asks for several things."""
     logprob: NotRequired[float]
     """`Reply.logprob` of what was written, where the chat model gives it."""
 
@@ -78,6 +84,8 @@ class Outcome(TypedDict):
     sentences: list[DraftSentence]
     confidence: float
     error: str | None
+    missing: NotRequired[list[str]]
+    """What of the question nothing is said of, in words."""
 
 
 def unite_candidates(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -168,6 +176,12 @@ def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
     """Sub-questions whose dependencies are all answered, with "#n" filled in."""
     answers = {sub["id"]: sub["answer"] for sub in sub_questions}
     return [fill(sub, answers) for sub in sub_questions if all(answers.get(other) for other in sub["depends_on"])]
+
+
+def last(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
+    """Those that no other waits for: what they ask is what the question asks."""
+    needed = {other for sub in sub_questions for other in sub["depends_on"]}
+    return [sub for sub in ready(sub_questions) if sub["id"] not in needed]
 
 
 def fill(sub: SubQuestionState, answers: dict[int, str | None]) -> SubQuestionState:

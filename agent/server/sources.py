@@ -49,11 +49,12 @@ def annotate(text: str, citations: Sequence[Citation], document_url: str, *, off
 
 
 def block(answer: Answer) -> str:
-    """The citations as a list in Markdown, to stand below the answer; "" where there are none."""
+    """The citations as a list in Markdown, to stand below the answer, and above it what a part leaves open; "" where there are none."""
     if not answer.citations:
         return ""
+    missing = f"\n\nNot found: {_line('; '.join(answer.missing))}" if answer.missing else ""
     lines = [f"- [{number}] {_head(citation)}: “{shorten(citation.quote, _LONGEST_QUOTE)}”" for number, citation in enumerate(answer.citations, 1)]
-    return _HEADING + "\n".join(lines)
+    return missing + _HEADING + "\n".join(lines)
 
 
 def without_block(text: str) -> str:

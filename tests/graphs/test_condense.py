@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,22 @@ def test_what_is_carried(question: str, standalone: str) -> None:
 def test_an_earlier_turn_serves_where_the_last_one_names_nothing() -> None:
     turns: list[Turn] = [*LIGHT, {"question": "when was she born?", "answer": "in 1811"}]
     assert carry_over("Where did she die?", turns) == "Where did she die? (Mirel Ostane; Tarn Light)"
+
+
+def test_what_an_abstention_searched_for_was_not_spoken_of() -> None:
+    said = "I don't know: the evidence does not cover the question. I searched for “Who built the Karse Light?”; “Otto Vane built”."
+    turns: list[Turn] = [{"question": "Who built the Karse Light?", "answer": said}]
+    assert carry_over("When was it built?", turns) == "When was it built? (Karse Light)"
+
+
+@pytest.mark.parametrize("options", [{}, {"model": "scripted"}])
+async def test_small_talk_carries_nothing(ask: Any, fake_chat: Any, options: dict[str, Any]) -> None:
+    model = fake_chat.of("Thanks for Ilse Marn of the Harbour Hall") if options else None
+    history = [("Who designed the Harbour Hall?", "Ilse Marn. [1]")]
+    answer = (await ask("Thanks!", history=history, model=model))[-1].answer
+    assert answer.outcome == "abstained"
+    assert "asks nothing" in answer.answer
+    assert not answer.usage.calls
 
 
 turns = st.lists(st.fixed_dictionaries({"question": st.text(max_size=60), "answer": st.text(max_size=60)}), min_size=1, max_size=4)

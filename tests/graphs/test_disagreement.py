@@ -76,6 +76,26 @@ async def test_a_comparison_is_answered_and_not_disputed(told: Any) -> None:
     assert answer.disagreement == []
 
 
+async def test_a_disagreement_that_a_chat_model_does_not_tell_is_added(told: Any, fake_chat: Any) -> None:
+    documents = [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", HALL.replace("Ilse Marn", "Joss Harl"))]
+    answer = await told(WHO, documents, model=fake_chat.of(WHOLE, "The Harbour Hall in Arn was designed by Ilse Marn. [1]"))
+    assert answer.outcome == "answered"
+    assert "Sources disagree: “" in answer.answer
+    assert {claim.answer for claim in answer.disagreement} == {"Ilse Marn", "Joss Harl"}
+    agreeing = await told(WHO, documents[:1], model=fake_chat.of(WHOLE, "The Harbour Hall in Arn was designed by Ilse Marn. [1]"))
+    assert agreeing.disagreement == []
+
+
+async def test_neither_side_cites_the_others_document(told: Any) -> None:
+    text = "Otto Klemm designed the Harl Tower. It stands in Arn and was opened in 1871. Its clock is by Otto Vane, they say."
+    klemm = ("klemm.md", "Otto Klemm", "Otto Klemm was an architect of Arn. He was born in the village of Sedge and died in 1904.")
+    documents = [("tower.md", "Harl Tower", text), ("guide.md", "Harl Tower", text.replace("Otto Klemm", "Anna Brisk")), klemm]
+    answer = await told("Who designed the Harl Tower?", documents)
+    for claim in answer.disagreement:
+        assert all(claim.answer in answer.citations[number - 1].quote for number in claim.citations)
+    assert len(answer.disagreement) == 2
+
+
 async def test_a_chat_model_sees_both_versions_and_its_disagreement_is_read(told: Any, fake_chat: Any) -> None:
     other = HALL.replace("Ilse Marn", "Joss Harl")
     documents = [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", other), MARN, ARN]

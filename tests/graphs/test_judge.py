@@ -1,4 +1,4 @@
-"""judge: a look that brought a passage which was not known was worth it, however the passage was reached."""
+"""judge: which look was worth it, and what is told to be missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from passel.graphs.context import RagContext
 from passel.graphs.judge import judge
 from passel.rerankers.default import default_selector
+from passel.tools.budget import Budget
 from passel.tools.candidate import Candidate, Hit
 from passel.tools.corpus import Corpus
 from passel.tools.search import search
@@ -51,3 +52,23 @@ BY_SEARCH = Hit("lexical", LOOKED, 3, 1.0)
 async def test_a_passage_that_was_not_known_is_worth_another_look(harbour: Corpus, hits: list[Hit]) -> None:
     assert await judged_after_a_look(harbour, hits) == "look"
     assert await judged_after_a_look(harbour, hits, known=True) == "abstain"
+
+
+async def test_what_a_candidate_holds_is_not_missing(harbour: Corpus) -> None:
+    asked = "Did Otto Vane win the Super Bowl?"
+    by_title = {candidate.passage.title: candidate for candidate in search(harbour, "Otto Vane, Arn") if candidate.passage}
+    selected, other = by_title["Arn"].passage_id, by_title["Otto Vane"].passage_id
+    state: Any = {
+        "standalone": asked,
+        "sub_questions": [],
+        "queries": [],
+        "candidates": [by_title[title].to_state() for title in ("Arn", "Otto Vane")],
+        "selection": {"ids": [selected], "relevance": [0.1], "ranked": [selected, other], "scores": [0.1, 0.0], "nothing": 0.9, "stop_reason": "stop"},
+        "verdict": None,
+        "draft": None,
+        "spent": {},
+    }
+    context = RagContext(harbour, default_selector(harbour.encoder), budget=Budget(looks=0))
+    runtime: Any = SimpleNamespace(context=context, stream_writer=lambda _: None)
+    verdict = (await judge(state, runtime))["verdict"]
+    assert (verdict["kind"], verdict["missing"]) == ("abstain", ["Super Bowl"])

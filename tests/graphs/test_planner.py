@@ -19,6 +19,7 @@ from passel.graphs.planner import plan_embedded
         ("Was Ilse Marn older than Otto Vane?", ["Was Ilse Marn older?", "Was Otto Vane older?"]),
         ("Was Arn or Bel founded earlier?", ["Was Arn founded earlier?", "Was Bel founded earlier?"]),
         ("Who built the mill, and when did it burn?", ["Who built the mill?", "When did it burn?"]),
+        ("Who built the Tarn Light and when was it lit?", ["Who built the Tarn Light?", "When was it lit? (Tarn Light)"]),
     ],
 )
 def test_parts(question: str, parts: list[str]) -> None:

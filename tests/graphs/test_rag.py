@@ -187,7 +187,7 @@ async def test_what_came_to_nothing_twice_is_told_as_such(ask: Any, harbour: Cor
     answer = events[-1].answer
     check(answer, harbour)
     assert [event.verdict.kind for event in events if event.type == "judged"] == ["answer", "look", "answer"]
-    assert answer.answer.startswith("I don't know: no passage supports what was written. Not found: Vantia. I searched for ")
+    assert answer.answer.startswith("I don't know: what the chat model wrote is supported by no passage. Not found: Vantia. I searched for ")
 
 
 async def test_a_model_that_fails_is_one_clear_line(ask: Any, harbour: Corpus, fake_chat: Any) -> None:
@@ -306,6 +306,26 @@ async def test_who_asks_for_more_confidence_gets_fewer_answers(harbour: Corpus) 
     assert answer.outcome == "abstained"
     assert "0.999" in answer.answer or "1.00 is asked for" in answer.answer
     assert answer.confidence > 0.3
+
+
+async def test_a_question_that_is_answered_in_half_is_a_part_and_says_which(ask: Any, harbour: Corpus) -> None:
+    events = await ask("Who designed the Harbour Hall and when was the Fallow Gate opened?")
+    answer = events[-1].answer
+    check(answer, harbour)
+    assert (answer.outcome, answer.missing) == ("partial", ["When was the Fallow Gate opened?"])
+    assert answer.answer.startswith("Ilse Marn. [1]")
+    (looked,) = [event.verdict for event in events if event.type == "judged" and event.verdict.kind == "look"]
+    assert {query.sub_question for query in looked.queries} == {2}, "the open part is looked for"
+    whole = (await ask("Who designed the Harbour Hall and when was it opened?"))[-1].answer
+    assert (whole.outcome, whole.missing) == ("answered", [])
+    assert "1871" in whole.answer
+
+
+async def test_a_look_in_a_chat_models_words_begins_from_the_best_passages(ask: Any, fake_chat: Any) -> None:
+    model = fake_chat.of(WHOLE, "Vantia")
+    await ask("Which language do the people of Vantia speak?", model=model)
+    looking = next(str(call) for call in model.calls if "follows" not in str(call) and "Not found yet: Vantia" in str(call))
+    assert "[1]" in looking
 
 
 async def test_what_asks_nothing_gets_no_citation(ask: Any) -> None:

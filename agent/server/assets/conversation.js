@@ -95,7 +95,7 @@ export class Conversation {
     for await (const { event, data } of stream("v1/answer", { method: "POST", json, signal: this.running.signal })) {
       if (event === "error") throw new Failure(data.error?.message ?? "The run failed.", { code: data.error?.code });
       if (event === "sentence") turn.sentence(data);
-      if (event === "answered") return Object.assign(turn.record, condensedAnswer(data.answer, turn.record));
+      if (event === "answered") return Object.assign(turn.record, condensedAnswer(data.answer));
       const step = condensed(data);
       if (step) turn.step(step);
     }
@@ -116,12 +116,11 @@ export class Conversation {
 }
 
 // What is kept of an answer: no whole passages, and the question as it was asked.
-function condensedAnswer(answer, record) {
-  const { outcome, citations, disagreement, stop_reason, sub_questions, queries, confidence, answerable, latency_ms, trace_id, error } = answer;
+function condensedAnswer(answer) {
+  const { outcome, citations, disagreement, stop_reason, sub_questions, queries, missing, confidence, answerable, latency_ms, trace_id, error } = answer;
   const snippet = (one) => ({ ...one, text: shortened(one.text, SNIPPET) });
   return {
-    outcome, citations, disagreement, stop_reason, sub_questions, queries, confidence, answerable, latency_ms, trace_id, error,
+    outcome, citations, disagreement, stop_reason, sub_questions, queries, missing, confidence, answerable, latency_ms, trace_id, error,
     answer: answer.answer, selected: answer.selected.map(snippet), candidates: answer.candidates.map(snippet), tokens: answer.usage?.evidence_tokens ?? 0,
-    missing: record.steps.findLast((step) => step.type === "judged")?.verdict.missing ?? [],
   };
 }

@@ -66,7 +66,7 @@ export class Turn {
     const rated = record.trace_id ? feedback(record, this.kept) : null;
     this.below.replaceChildren(...[
       record.error ? data(record.error, "p.fault") : null,
-      record.outcome === "abstained" ? this.#tried() : null,
+      ["abstained", "partial"].includes(record.outcome) ? this.#tried() : null,
       record.disagreement?.length ? this.#disagreement(open) : null,
       record.citations?.length ? citationList(record.citations, open) : null,
       record.forgotten ? el("p.soft", null, "Of this turn the server's own memory is all there is: its sources were kept by another browser.") : null,
@@ -84,7 +84,7 @@ export class Turn {
   #tried() {
     const unsaid = (texts) => texts.filter((text) => !this.record.answer.includes(text));
     const missing = unsaid(this.record.missing ?? []);
-    const queries = unsaid((this.record.queries ?? []).map((one) => one.query));
+    const queries = this.record.outcome === "abstained" ? unsaid((this.record.queries ?? []).map((one) => one.query)) : [];
     if (!missing.length && !queries.length) return null;
     const row = (name, texts) => (texts.length ? el("div", null, el("dt", null, name), el("dd", null, texts.map((text) => data(text, "span.tried")))) : null);
     return el("dl.missing", null, row("Missing", missing), row("Searched", queries));
