@@ -155,12 +155,23 @@ def grpo(
     best, best_figures, curve = start, first, [{"step": 0.0, **first}]
     safe = reference  # the weights to go back to
     watch: Watch | None = None
-    at_start = Watch(first["val length"], 0.0)
+    at_start = Watch(first["val length"], 0.0, first.get("val several", 0.0))
     for step in range(1, config.steps + 1):
         batch = random.choices(train, weights=[one.weight for one in train], k=config.lists)
         figures = _step(network, reference, optimizer, batch, earned, orders, config, generator)
         watch = watch or Watch.begin(figures)
-        if told := alarm(watch, figures):
+        told = alarm(watch, figures)
+        if not told and (step % config.every == 0 or step == config.steps):
+            tuned, _, measured = tuned_on(network, val, earned, orders, config)
+            figures |= measured
+            told = _collapsed(at_start, measured)
+            if not told:
+                curve.append({"step": float(step), **figures})
+                if measured["val reward"] > best_figures["val reward"]:
+                    best, best_figures, safe = tuned, measured, tuned
+                if progress:
+                    progress(step, config.steps, curve[-1])
+        if told:
             network.load_state_dict(safe.state_dict())
             for group in optimizer.param_groups:
                 group["lr"] /= 2
@@ -168,14 +179,6 @@ def grpo(
             curve.append({"step": float(step), "alarm": 1.0, **figures})
             if progress:
                 progress(step, config.steps, {"alarm": 1.0, told: 1.0})
-            continue
-        if step % config.every == 0 or step == config.steps:
-            tuned, _, measured = tuned_on(network, val, earned, orders, config)
-            curve.append({"step": float(step), **figures, **measured})
-            if measured["val reward"] > best_figures["val reward"] and not _collapsed(at_start, measured):
-                best, best_figures, safe = tuned, measured, tuned
-            if progress:
-                progress(step, config.steps, curve[-1])
     return copy.deepcopy(best).eval(), curve
 
 
@@ -294,19 +297,22 @@ def rewarded(
 ) -> dict[str, float]:
     """Of the greedy selections on `val`: the full reward (each list by its weight), each term, mean length and tokens.
 
-    "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is. Lists on which the generator failed
-    ("val failed", where there are any) are left out of the reward and its terms. Raises PasselError where it failed on all.
+    "val nothing" is the share of empty ones where evidence is; "val empty", a term, is that share where none is; "val several", where that is known,
+    the share of two passages or more where there are two pieces of evidence or more. Lists on which the generator failed ("val failed", where there
+    are any) are left out of the reward and its terms. Raises PasselError where it failed on all.
     """
     chosen = select_all(network, val, budget=config.budget, encoded_all=encoded_all)
     scored = [earned.of(one, picked, orders[one.group, one.id]) for one, picked in zip(val, chosen, strict=True)]
     known = [(one.weight, of_one[1]) for one, of_one in zip(val, scored, strict=True) if of_one is not None]
     if not known:
         raise PasselError("the generator failed on every question of val", "Once it answers, the same command goes on where it was.")
+    several = [float(len(picked) > 1) for one, picked in zip(val, chosen, strict=True) if len(one.gold) > 1]
     return {
         "val reward": math.fsum(weight * earned.total(terms) for weight, terms in known) / math.fsum(weight for weight, _ in known),
         **({"val failed": float(len(val) - len(known))} if len(known) < len(val) else {}),
         "val length": fmean(len(one) for one in chosen),
         "val nothing": fmean(nothing) if (nothing := [float(not picked) for one, picked in zip(val, chosen, strict=True) if one.answerable]) else 0.0,
+        **({"val several": fmean(several)} if several else {}),
         "val tokens": fmean(int(one.read.input.tokens[picked].sum()) for one, picked in zip(val, chosen, strict=True)),
         **{f"val {name}": value for name, value in _means([terms for _, terms in known]).items()},
     }
@@ -328,7 +334,7 @@ def tuned_on(
     return tuned, moved, rewarded(tuned, val, earned, orders, config, encoded)
 
 
-def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> bool:
+def _collapsed(at_start: Watch, measured: Mapping[str, float]) -> str | None:
     """By the same alarms: a reward that pays for collapse pays for it on `val` too, and there every greedy choice may be lost first."""
     figures = {"length": measured["val length"], "empty": measured["val nothing"], "kl": 0.0, "entropy": 0.0, "varied": 0.0}
-    return alarm(at_start, figures) is not None
+    return alarm(at_start, {**figures, "several": measured.get("val several", math.inf)})

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from passel.rerankers.selector import grpo as grpo_module
-from passel.rerankers.selector.alarms import LEAST_ENTROPY, LONGER, MOST_EMPTY, MOST_KL, SHORTER, Watch, alarm
+from passel.rerankers.selector.alarms import FEWER, LEAST_ENTROPY, LONGER, MOST_EMPTY, MOST_KL, SHORTER, Watch, alarm
 from passel.rerankers.selector.examples import ListExample
 from passel.rerankers.selector.grpo import GrpoConfig, grpo
+from passel.rerankers.selector.imitation import ImitationConfig, imitate
 from passel.rerankers.selector.measure import select_all
 from passel.rerankers.selector.network import ListNetwork
 
@@ -49,12 +50,57 @@ def test_a_policy_that_begins_with_hardly_a_pick_may_grow() -> None:
     assert alarm(watch, {**begun, "length": 0.05}) == "short lists"
 
 
+def test_one_lucky_passage() -> None:
+    """Half of a start of two passages is no short list; where two are needed and one is selected, it is told."""
+    watch = Watch(length=2.0, entropy=0.0, several=0.9)
+    greedy = {"length": 1.0, "entropy": 0.0, "kl": 0.0, "empty": 0.0, "varied": 0.0}
+    assert alarm(watch, greedy) is None
+    assert alarm(watch, {**greedy, "several": 0.9 * FEWER - 0.01}) == "single passages"
+    assert alarm(watch, {**greedy, "several": 0.9 * FEWER}) is None
+    assert alarm(Watch(2.0, 0.0), {**greedy, "several": 0.0}) is None  # nor did the start
+
+
+@pytest.mark.parametrize("changed", [{"varied": 0.0, "entropy": 0.0}, {"entropy": math.nan}, {"kl": math.inf}])
+def test_the_watch_begins_where_there_is_something_to_see(
+    half_learned: ListNetwork, toy: Any, monkeypatch: pytest.MonkeyPatch, changed: dict[str, float]
+) -> None:
+    assert Watch.begin({**START, **changed}) is None
+    steps = iter([{**START, **changed}, START, {**START, "entropy": 0.01}])
+    monkeypatch.setattr(grpo_module, "_step", lambda *_: dict(next(steps)))
+    heard: list[set[str]] = []
+    grpo(half_learned, toy(6), toy(6, seed=2), GrpoConfig(steps=3, every=9), progress=lambda step, of, figures: heard.append(set(figures)))
+    assert heard[-1] == {"alarm", "no entropy"}
+
+
+def test_before_the_watch_has_begun_what_needs_no_start_is_told() -> None:
+    assert alarm(None, {**START, "empty": 0.51}) == "empty lists"
+    assert alarm(None, {**START, "kl": 4.1}) == "far from imitation"
+    assert alarm(None, {**START, "kl": math.nan}) == "not a number"
+    assert alarm(None, {**START, "length": 9.0, "entropy": 0.0}) is None
+
+
 def pays_for_nothing(example: ListExample, chosen: Any) -> float:
     return float(not chosen)
 
 
 def pays_for_everything(example: ListExample, chosen: Any) -> float:
     return len(chosen) / len(example.read.passages)
+
+
+def pays_for_one(example: ListExample, chosen: Any) -> float:
+    return float(len(chosen) == 1)
+
+
+def two_each(toy: Any, count: int, seed: int) -> list[ListExample]:
+    """Lists with two pieces of evidence."""
+    return [one for one in toy(2 * count, seed=seed, empty_every=0) if len(one.gold) == 2]
+
+
+@pytest.fixture(scope="module")
+def picks_two(toy: Any) -> ListNetwork:
+    """A policy that picks both pieces of evidence, and is not sure of it."""
+    begun, _ = imitate(two_each(toy, 96, 1), two_each(toy, 24, 2), ImitationConfig(epochs=2, lists=16, learning_rate=5e-4, seed=3))
+    return begun
 
 
 def shape(network: ListNetwork, examples: list[ListExample]) -> tuple[float, float]:
@@ -86,10 +132,29 @@ def test_a_reward_that_pays_for_collapse(
     assert 0.5 <= length <= 2.5
 
 
-def test_without_alarms_the_same_rewards_do_collapse_the_policy(half_learned: ListNetwork, toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("every", [1, 6])
+def test_a_reward_that_pays_for_one_lucky_passage(picks_two: ListNetwork, toy: Any, monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+    monkeypatch.setattr(grpo_module.Rewards, "terms", lambda self, example, chosen, tokens: {"empty": pays_for_one(example, chosen)})
+    train, val = two_each(toy, 30, 5), two_each(toy, 24, 2)
+    assert shape(picks_two, val) == (0.0, 2.0)
+    heard: set[str] = set()
+    config = GrpoConfig(steps=12, lists=12, samples=8, learning_rate=3e-4, sharpness=1.0, every=every)
+    kept, curve = grpo(picks_two, train, val, config, progress=lambda step, steps, figures: heard.update(figures))
+    assert "single passages" in heard
+    assert [row["val several"] for row in curve if "alarm" not in row] == [1.0]  # of the start alone
+    assert shape(kept, val) == (0.0, 2.0)
+
+
+def test_without_alarms_the_same_rewards_do_collapse_the_policy(
+    half_learned: ListNetwork, picks_two: ListNetwork, toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the tests above would show nothing."""
     monkeypatch.setattr(grpo_module, "alarm", lambda watch, figures: None)
     for pays, collapsed in ((pays_for_nothing, lambda empty, length: empty > 0.9), (pays_for_everything, lambda empty, length: length > 3)):
         monkeypatch.setattr(grpo_module.Rewards, "terms", lambda self, example, chosen, tokens, pays=pays: {"empty": pays(example, chosen)})
         lost, _ = grpo(half_learned, toy(30, seed=5), toy(24, seed=2), GrpoConfig(steps=12, lists=12, samples=8, learning_rate=3e-4, every=6))
         assert collapsed(*shape(lost, toy(24, seed=2)))
+    monkeypatch.setattr(grpo_module.Rewards, "terms", lambda self, example, chosen, tokens: {"empty": pays_for_one(example, chosen)})
+    config = GrpoConfig(steps=12, lists=12, samples=8, learning_rate=3e-4, sharpness=1.0, every=6)
+    lost, _ = grpo(picks_two, two_each(toy, 30, 5), two_each(toy, 24, 2), config)
+    assert shape(lost, two_each(toy, 24, 2)) == (0.0, 1.0)
