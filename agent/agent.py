@@ -98,6 +98,8 @@ class Agent:
         self.selector: Selector = selector or default_selector(corpus.encoder)
         self._reader = reader or pair_model()
         self._model = _chat_model(model, base_url)
+        if selector is not None and calibration is None and (risk is not None or abstentions is not None):
+            raise UsageError("risk and abstentions need a calibration of this selector", "Give it as calibration, made by `passel train calibrator`.")
         self._calibration = calibration or bundled_calibration()
         self._least_confidence = self._calibration.least_confidence(risk, abstentions, _name(model))
         self._threads_file = threads or passel_home() / THREADS

@@ -11,7 +11,9 @@ from typing import Any
 from ..evals.datasets.records import hashed_ids
 from ..graphs.answer import Answer
 from ..graphs.citing import SAYS_SO
+from ..graphs.judge import ENOUGH
 from ..tools.answers import bare
+from ..tools.small_talk import is_small_talk
 from .feedback import Feedback
 
 MOST_WORDS = 5
@@ -25,15 +27,22 @@ def questions_of(feedback: Sequence[Feedback]) -> list[dict[str, Any]]:
     Of a disagreement what each side says is an answer. A chat model's whole sentences are none: such a question teaches by its titles alone.
     Passages without a title leave `gold_titles` shorter, or empty: such a question teaches by its answer alone. With neither it teaches nothing, as a
     run that gave only evidence does, and is left out.
-    An abstention that was right is a question with `answerable` false: nothing for `train selector`, but a label for a calibrator.
+    An abstention that was right is a question with `answerable` false: nothing for `train selector`, but a label for a calibrator. It is one where
+    evidence was there and was judged not to suffice: what a person refused, a wished share withheld or a filter hid says nothing of the evidence.
     """
     last: dict[str, Feedback] = {}
     for each in feedback:
         last[standalone(each.answer)] = each
-    good = {question: each.answer for question, each in last.items() if each.good and each.answer.outcome in ("answered", "partial", "abstained")}
+    good = {question: each.answer for question, each in last.items() if each.good and _teaches(each.answer)}
     ids = hashed_ids(list(good))
     labelled = [_labelled(id, question, answer) for id, (question, answer) in zip(ids, good.items(), strict=True)]
     return [one for one in labelled if one["answers"] or one.get("gold_titles") or one.get("answerable") is False]
+
+
+def _teaches(answer: Answer) -> bool:
+    if answer.outcome == "abstained":
+        return bool(answer.candidates) and answer.answerable < ENOUGH and not is_small_talk(standalone(answer))
+    return answer.outcome in ("answered", "partial")
 
 
 def _labelled(id: str, question: str, answer: Answer) -> dict[str, Any]:

@@ -77,9 +77,17 @@ class Settings(BaseSettings):
         return default_selector(encoder, weights=self.weights_in_use, device=self.device, most=self.passages)
 
     def calibration(self) -> Calibration:
-        from ..rerankers.default import calibration
+        """Raises UsageError where a share is wished and it is of other weights than those in use."""
+        from ..rerankers.default import calibration, digest
 
-        return calibration(self.weights_in_use)
+        found = calibration(self.weights_in_use)
+        wished = self.risk is not None or self.abstentions is not None
+        if wished and found.weights not in (None, digest(self.weights_in_use, calibrated=False)):
+            raise UsageError(
+                f"risk and abstentions: the calibration was made with other weights than {self.weights_in_use}, and promises nothing of these",
+                f"Make one: passel train calibrator QUESTIONS.jsonl --corpus C --out {self.weights_in_use}",
+            )
+        return found
 
     def least_confidence(self) -> float:
         """That `risk` or `abstentions` ask for. Raises UsageError where that cannot be promised."""

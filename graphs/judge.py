@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from math import ceil, floor
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -125,7 +126,8 @@ def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, contex
         reason = selection["stop_reason"] if selection else "no candidates"
         return "none of the passages found seems to help" if reason.startswith("stop") else f"nothing was selected: {reason}"
     if context.least_confidence:
-        told = f"an answer would be right with probability {known.confidence:.2f}, and {context.least_confidence:.2f} is asked for"
+        confidence, least = floor(100 * known.confidence) / 100, ceil(100 * context.least_confidence) / 100
+        told = f"an answer would be right with probability {confidence:.2f}, and {least:.2f} is asked for"
         return f"{told} (`passel train calibrator` makes both fit your own texts)"
     return "the evidence does not cover the question"
 

@@ -25,6 +25,8 @@ class Calibration:
     """Of questions on which the second was tried."""
     model: str | None = None
     """The chat model whose answers these were; None: the embedded generator's."""
+    weights: str | None = None
+    """`digest` of the weights that selected (`default.py`), without a calibration; None: not known."""
 
     def least_confidence(self, risk: float | None, abstentions: float | None, model: str | None) -> float:
         """To answer at, 0 without a wish. model: the chat model that answers. Raises UsageError where the wish cannot be promised."""
@@ -39,6 +41,7 @@ class Calibration:
             "answerable": self.answerable.to_json(),
             "confidence": self.confidence.to_json(),
             "model": self.model,
+            "weights": self.weights,
             "reference": [[round(told, 4), int(right)] for told, right in zip(self.reference.confidence, self.reference.right, strict=True)],
         }
         part = file.with_suffix(".part")  # a kill must not leave half a file
@@ -51,7 +54,7 @@ class Calibration:
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             reference = Reference(tuple(float(told) for told, _ in kept["reference"]), tuple(bool(right) for _, right in kept["reference"]))
-            model = None if kept["model"] is None else str(kept["model"])
-            return cls(Calibrator.from_json(kept["answerable"]), Calibrator.from_json(kept["confidence"]), reference, model)
+            model, weights = (None if kept.get(name) is None else str(kept[name]) for name in ("model", "weights"))
+            return cls(Calibrator.from_json(kept["answerable"]), Calibrator.from_json(kept["confidence"]), reference, model, weights)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PasselError(f"{file} holds no calibration: {error!r}", "Make it again: passel train calibrator.") from error

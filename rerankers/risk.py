@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 from ..tools.errors import UsageError
 
@@ -62,8 +62,8 @@ class Reference:
         if not fitting:
             smallest = min((bound for _, bound in bounds), default=1.0)
             raise UsageError(
-                f"at most {wish:.0%} wrong answers cannot be promised: of {len(self.right)} questions of reference {sum(self.right)} were right",
-                f"The smallest share that can be promised is {smallest:.1%}.",
+                f"at most {100 * wish:g}% wrong answers cannot be promised: of {len(self.right)} questions of reference {sum(self.right)} were right",
+                f"The smallest share that can be promised is {_promised(smallest)}.",
             )
         return min(fitting)
 
@@ -76,8 +76,8 @@ class Reference:
         if below <= without:
             of = f"of {len(self.confidence)} questions of reference {without} had nothing to answer from"
             raise UsageError(
-                f"at most {wish:.0%} abstentions cannot be promised: {of}",
-                f"The smallest share that can be promised is {(without + 1) / (len(self.confidence) + 1):.1%}.",
+                f"at most {100 * wish:g}% abstentions cannot be promised: {of}",
+                f"The smallest share that can be promised is {_promised((without + 1) / (len(self.confidence) + 1))}.",
             )
         return (*sorted(self.confidence), 1.0)[below - 1]
 
@@ -92,3 +92,12 @@ class Reference:
             if last and answered >= _LEAST_ANSWERED:
                 bounds.append((self.confidence[n], (wrong + _MORE_WRONG) / (answered + 1)))
         return bounds
+
+
+def _promised(share: float) -> str:
+    """Rounded up: what is told can be wished for.
+
+    >>> _promised(0.14706)
+    '14.8%'
+    """
+    return f"{ceil(1000 * share) / 10:.1f}%"

@@ -165,8 +165,9 @@ def calibrator(
     out: OutOption,
     corpus: CorpusOption = None,
     split: Annotated[
-        Literal["all", "train", "val"], typer.Option("--split", help="val for data sets that reader and selector were trained on; all for your own.")
-    ] = "val",
+        Literal["all", "train", "val"] | None,
+        typer.Option("--split", help="val for data sets that reader and selector were trained on; all for your own.", show_default="val; all with --corpus"),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of each file.")] = None,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
@@ -183,12 +184,14 @@ def calibrator(
     from ...evals.setup import NothingToAsk, prepare
     from ...rerankers.calibration import CALIBRATION
     from ...rerankers.default import WEIGHTS, calibration, digest, in_use
+    from ...rerankers.selector.selector import SELECTOR
     from ...tools.pair import PAIR
     from ..settings import Settings, corpus_path
 
     settings = Settings.load(model=model, base_url=base_url)
     chat = cached_chat_model(settings.model, settings.base_url) if settings.model else None
     folder = corpus_path(corpus) if corpus else None
+    split = split or ("all" if folder else "val")
     _folder(out)
     rows: list[CalibrationRow] = []
     bundled = in_use(settings.weights_in_use, PAIR) == WEIGHTS / PAIR
@@ -219,8 +222,13 @@ def calibrator(
     try:
         made, unseen = calibrate(rows, calibration().answerable if folder else None, model=settings.model)
     except ValueError as error:
-        raise UsageError(f"{len(rows)} questions are too few to calibrate with: {error}", "Give more, or answers that are known.") from None
-    made.save(out / CALIBRATION)
+        hint = "Give more, or answers that are known" + ("; --split all takes every question." if split != "all" else ".")
+        raise UsageError(f"{len(rows)} questions are too few to calibrate with: {error}", hint) from None
+    if settings.weights is not None and settings.weights.resolve() != out.resolve():
+        for name in (PAIR, SELECTOR):  # what it is of, so that the folder can be used as it is
+            if (settings.weights / name).is_file():
+                shutil.copyfile(settings.weights / name, out / name)
+    replace(made, weights=str(means["weights"])).save(out / CALIBRATION)
     _tell_calibration(rows, made, unseen)
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
 

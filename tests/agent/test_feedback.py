@@ -21,7 +21,7 @@ from passel.agent.feedback import Feedback, FeedbackFile
 from passel.agent.feedback_questions import questions_of
 from passel.evals.datasets import load
 from passel.evals.training import list_part, parts_of
-from passel.graphs.answer import Answer, Citation, Claim, Query
+from passel.graphs.answer import Answer, CandidatePassage, Citation, Claim, Query
 from passel.rerankers.default import pair_model
 from passel.tools.errors import PasselError, UsageError
 
@@ -37,7 +37,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(trace_id: str, question: str = "Who?", text: str = "Ann [1]", outcome: str = "answered", titles: tuple[str, ...] = ("A",)) -> Answer:
     citations = [Citation(passage_id=title, title=title, source="s", span=(0, 1), quote="q") for title in titles]
     queries = [Query(query=question, reason="question"), Query(query="another", reason="gap")]
-    return Answer(question="and who?", outcome=outcome, answer=text, citations=citations, queries=queries, trace_id=trace_id)  # type: ignore[arg-type]
+    found = [CandidatePassage(passage_id="c", title="C", text="t", channels=["dense"], score=0.1)]
+    given: Any = {"outcome": outcome, "answer": text, "citations": citations, "queries": queries, "candidates": found, "trace_id": trace_id}
+    return Answer(question="and who?", **given)
 
 
 def test_it_is_kept_with_the_whole_answer_and_the_last_word_counts(agent: Agent, tarn: Path, own_home: Path) -> None:
@@ -149,6 +151,15 @@ def test_good_answers_become_labelled_questions_of_their_own() -> None:
     assert [line.get("gold_titles") for line in lines] == [["Light", "Ann"], None, [], ["A"]]
     assert [line.get("answerable") for line in lines] == [None, False, None, None]
     assert len({line["id"] for line in lines}) == 4
+
+
+def test_only_an_abstention_for_lack_of_evidence_is_a_label() -> None:
+    lacking = said("1", "Which quarterback?", "I don't know: …", "abstained", ())
+    refused = said("2", "Who built it?", "I don't know: …", "abstained", ()).model_copy(update={"answerable": 0.9})
+    hidden = said("3", "Who lives there?", "I don't know: …", "abstained", ()).model_copy(update={"candidates": []})
+    thanks = said("4", "Thanks!", "I don't know: …", "abstained", ())
+    lines = questions_of(judged(*((one, True) for one in (lacking, refused, hidden, thanks))))
+    assert [(line["question"], line["answerable"]) for line in lines] == [("Which quarterback?", False)]
 
 
 def test_of_a_disagreement_each_side_is_an_answer() -> None:

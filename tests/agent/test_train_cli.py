@@ -16,23 +16,25 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from passel.agent import cli
 from passel.agent.agent import Agent
 from passel.agent.settings import Settings
-from passel.evals import training
+from passel.evals import calibrating, training
 from passel.evals.datasets import is_val
 from passel.evals.datasets.get import split_of
 from passel.evals.datasets.split import fold_of
 from passel.graphs.prompts import RESOLVE
 from passel.rerankers.calibration import CALIBRATION
-from passel.rerankers.default import WEIGHTS
+from passel.rerankers.default import WEIGHTS, digest
 from passel.rerankers.reader import trainer as reading
 from passel.rerankers.selector import examples as list_examples
 from passel.rerankers.selector import grpo, imitation, trainer
-from passel.rerankers.selector.selector import SELECTOR, load_network
+from passel.rerankers.selector.selector import SELECTOR, load_network, save_network
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
+from passel.tools.errors import UsageError
 from passel.tools.pair import PAIR, PairNetwork
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -412,7 +414,7 @@ def test_a_stage_that_was_finished_is_not_trained_again(passel: Any, films: Path
 SLOW = """
 import sys, time
 from passel.agent import cli
-from passel.evals import training
+from passel.evals import calibrating, training
 list_part = training.list_part
 def slowly(part, *given, **options):
     if part.drop:
@@ -678,6 +680,38 @@ def test_what_the_bundled_reader_was_trained_on_calibrates_nothing(
     for kept in (tmp_path / "out" / "runs").glob("*.jsonl"):
         asked = {json.loads(line)["id"] for line in kept.read_text().splitlines()}
         assert asked <= {row["id"] for row in rows[2:]}
+
+
+def test_of_an_own_corpus_every_question_calibrates_and_the_weights_come_with_it(
+    passel: Callable[..., SimpleNamespace], corpus: Path, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, made_for, told = tmp_path / "weights", tmp_path / "calibrated", {}
+    weights.mkdir()
+    shutil.copy(WEIGHTS / SELECTOR, weights)
+    monkeypatch.setenv("PASSEL_WEIGHTS", str(weights))
+    asked = [{"id": row["id"], "question": row["question"], "answers": row["answers"]} for row in rows]
+    wrong = [{**row, "id": f"{row['id']}-x", "answers": ["nobody at all"], "question": f"{row['question']} And why?"} for row in asked]
+    questions = write(tmp_path / "mine" / "questions.jsonl", [*asked, *wrong])
+
+    def watched(rows: Any, *given: Any, **options: Any) -> Any:
+        told["rows"] = len(rows)
+        return calibrate(rows, *given, **options)
+
+    calibrate = calibrating.calibrate
+    monkeypatch.setattr(calibrating, "calibrate", watched)
+    ended = passel("calibrator", questions, "--corpus", corpus, "--out", made_for)
+    assert ended.code == 0, ended.err
+    assert told["rows"] == len(asked) + len(wrong), "all of them, not `val` alone"
+    assert (made_for / SELECTOR).read_bytes() == (weights / SELECTOR).read_bytes()
+    assert Settings.load(weights=made_for, risk=0.9).calibration().weights == digest(made_for, calibrated=False)
+    own = load_network(WEIGHTS / SELECTOR)
+    with torch.no_grad():
+        own.stop_bias += 1.0
+    save_network(own, made_for / SELECTOR)  # trained further, and not calibrated again
+    assert Settings.load(weights=made_for).calibration().weights
+    with pytest.raises(UsageError, match="made with other weights") as error:
+        Settings.load(weights=made_for, risk=0.9).calibration()
+    assert "passel train calibrator" in error.value.hint
 
 
 def test_too_few_questions_to_calibrate_with(passel: Callable[..., SimpleNamespace], invented: Any, tmp_path: Path) -> None:

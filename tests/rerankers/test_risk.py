@@ -31,6 +31,17 @@ def test_what_cannot_be_promised_is_said_with_what_can() -> None:
     assert "12.5%" in error.value.hint  # (0 + 2) / 16
 
 
+@given(rights=st.lists(st.booleans(), min_size=10, max_size=60))
+def test_the_share_that_is_told_can_be_wished_for(rights: list[bool]) -> None:
+    reference = Reference(tuple(1 - n / 100 for n in range(len(rights))), tuple(rights))
+    for of in (reference.at_most_wrong, reference.at_most_abstained):
+        with pytest.raises(UsageError) as error:
+            of(1e-6)
+        told = float(error.value.hint.rsplit(" ", 1)[1].rstrip("%.")) / 100
+        if told < 1:
+            of(told)
+
+
 def test_few_references_promise_nothing() -> None:
     with pytest.raises(UsageError, match="cannot be promised"):
         _of("+" * 9).at_most_wrong(0.5)
