@@ -23,7 +23,8 @@ from ...rerankers.default import WEIGHTS, default_selector
 from ...rerankers.selection import Selection
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate
-from ...tools.encoder import Encoder
+from ...tools.echo import without_echo
+from ...tools.encoder import Encoder, clean
 from ...tools.errors import PasselError, UsageError
 from ...tools.given import Given, given_candidates
 from ...tools.pair import PAIR, PairModel, PairNetwork
@@ -100,6 +101,7 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
         candidates = given_candidates(encoder, question, passages)
         readings = list(dict.fromkeys(chain(*both_ways(candidates))))
         read += len(readings)
+        pairs = [_as_pair(question, reading) for reading in readings]
         at = [time.perf_counter()]
         ours.read(question, readings)
         at.append(time.perf_counter())
@@ -108,7 +110,7 @@ def run(data: Path | None = None, lists: int = 200, timed: int = 20, progress: C
         answer = _answer(ours, question, candidates, fast)
         at.append(time.perf_counter())
         if number <= timed:
-            peer.predict([(question, _as_text(reading)) for reading in readings], show_progress_bar=False)
+            peer.predict(pairs, show_progress_bar=False)
             at.append(time.perf_counter())
             if number:  # the first warms up
                 times.append((len(readings), *(end - start for start, end in pairwise(at))))
@@ -150,8 +152,15 @@ def _answer(model: PairModel, question: str, candidates: Sequence[Candidate], se
     return read.found and (read.found.text, [read.candidates[place].passage_id for place in read.found.places], read.found.spans)
 
 
-def _as_text(reading: Reading) -> str:
-    return f"{reading.title}. {reading.text}" if reading.title else reading.text
+def _as_pair(question: str, reading: Reading) -> tuple[str, str]:
+    """What our pair model reads (tools/pair_text.py), for a tokenizer that knows a pair of texts and the literal [SEP].
+
+    The same tokens in the same segments, but where a text holds "[SEP]" itself or is cut: our windows are of the text alone, the peer cuts the longer
+    of the two.
+    """
+    first = f"{question} [SEP] {reading.naming}" if reading.naming else question
+    text = without_echo(reading.text, question)
+    return clean(first), clean(f"{reading.title}. {text}" if reading.title else text)
 
 
 class _First(torch.nn.Module):

@@ -18,7 +18,16 @@ from passel.evals.datasets import load
 from passel.rerankers.default import WEIGHTS
 from passel.tools.errors import UsageError
 from passel.tools.pair import PAIR, PairModel, PairNetwork
-from passel.tools.pair_text import Reading
+from passel.tools.pair_text import WINDOW, Reading, windows
+
+
+LINKED = [
+    Reading("Odo Tressin", "He was a painter of barns, born in Cressing.", "Barn 4: The barn with the number 4 was painted by Odo Tressin."),
+    Reading("Odo Tressin - Life", "Café, 港 and \ud800: (sic). When was the barn of Odo Tressin painted? In 1504.", "Who?!"),
+    Reading("", "Nobody knows.", "Barn 4: It stands."),
+    Reading("Barn 4", "It stands."),
+]
+"""Named by another passage, and not."""
 
 
 @pytest.fixture
@@ -47,13 +56,24 @@ def test_lists_are_a_question_s_own_passages_and_then_those_of_the_next(question
 def test_the_peer_says_what_our_pair_model_says(questions: Any) -> None:
     pytest.importorskip("sentence_transformers")
     question, passages = next(iter(rerank._lists(load(questions(3, 12)).questions, 1)))
-    readings = [Reading(title, text) for title, text in passages]
+    readings = [*(Reading(title, text) for title, text in passages), *LINKED]
     exact = PairModel(PairNetwork.load(WEIGHTS / PAIR), dtype=torch.float32)
     ours = np.array([each.relevance for each in exact.read(question, readings)])
     peer = rerank._peer(WEIGHTS / PAIR)
-    theirs = peer.predict([(question, rerank._as_text(each)) for each in readings], activation_fn=torch.nn.Identity(), show_progress_bar=False)
+    theirs = peer.predict([rerank._as_pair(question, each) for each in readings], activation_fn=torch.nn.Identity(), show_progress_bar=False)
     assert np.abs(ours - theirs).max() < 0.02
     assert ours.std() > 0.1
+
+
+def test_the_peer_reads_the_tokens_that_ours_reads() -> None:
+    pytest.importorskip("sentence_transformers")
+    question = "When was the barn of Odo Tressin painted?"
+    tokenizer = rerank._peer(WEIGHTS / PAIR).tokenizer
+    for reading in LINKED:
+        ((window,),) = windows([(question, reading)])
+        theirs = tokenizer(*rerank._as_pair(question, reading), truncation="longest_first", max_length=WINDOW)
+        assert theirs["input_ids"] == window.tokens
+        assert theirs["token_type_ids"] == window.segments
 
 
 def test_what_is_measured(questions: Any) -> None:
