@@ -66,7 +66,9 @@ class Settings(BaseSettings):
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             faults = "; ".join(map(_explained, error.errors()))
-            raise UsageError(f"bad settings: {faults}", "Set them as PASSEL_NAME=…, in .env, or in passel.toml.") from None
+            elsewhere = any(str(one["loc"][0]) not in given for one in error.errors())
+            hint = "Set them as PASSEL_NAME=…, in .env, or in passel.toml." if elsewhere else "--help says what it may be."
+            raise UsageError(f"bad settings: {faults}", hint) from None
         except ValueError as error:  # a TOML file that does not parse
             raise UsageError(f"bad settings: {error}", "Look at passel.toml and .env in this folder.") from None
 

@@ -287,6 +287,11 @@ def _tell_calibration(rows: Sequence[CalibrationRow], made: Calibration, unseen:
         else:
             answered = sum(one >= least for one in of.confidence) / len(of.confidence)
             terminal.say(f"--risk {wish:g}: answer at a confidence of {least:.2f} and more, {answered:.0%} of these questions")
+    for wish in (0.1, 0.2, 0.3):
+        try:
+            terminal.say(f"PASSEL_ABSTENTIONS={wish:g}: answer at a confidence of {of.at_most_abstained(wish):.2f} and more")
+        except UsageError as error:
+            terminal.say(f"PASSEL_ABSTENTIONS={wish:g}: {error}. {error.hint}")
 
 
 def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:

@@ -34,10 +34,12 @@ predictor = qa.predictor
 
 Floats = NDArray[np.float64]
 _EVIDENCE = "Is the evidence there?"
+_RISKS = "What goes wrong if only the most confident are answered"
 _FITTED = "length and first-stage scores, fitted here"
 _FOLDS = 5
 _TOP = 10
 _WISHES = (0.05, 0.1, 0.2, 0.3)
+_COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 def summarize(setup: Setup, lines: Sequence[Line], promising: Calibration | None = None) -> Result:
@@ -109,15 +111,16 @@ def _confidence(result: Result, questions: Sequence[Question], lines: Sequence[L
     columns = ("AURC", "nAUC", "ours is better by", "AURC (1 − F1)", "nAUC (1 − F1)", "ours is better by")
     note = "AURC: mean risk over all coverages, lower is better. nAUC: 1 is the oracle's order, 0 a random one."
     result.tables.insert(1, Table("Is the answer right?", columns, tuple(rows), note=note))
-    result.curves.insert(
-        0,
-        Curve(
-            "What goes wrong if only the most confident are answered",
-            "share of questions answered",
-            "share of these answered wrongly (1 − F1)",
-            tuple(Series(name, risk_coverage(score, losses["F1"]), ours=name.endswith("(ours)")) for name, score in rivals.items()),
-        ),
-    )
+    curves = tuple(Series(name, risk_coverage(score, losses["F1"]), ours=name.endswith("(ours)")) for name, score in rivals.items())
+    wrongly = "share of these answered wrongly (1 − F1)"
+    result.curves.insert(0, Curve(_RISKS, "share of questions answered", wrongly, curves))
+    points = [Row(one.name, tuple(_risk_at(one.points, share) for share in _COVERAGES), ours=one.ours) for one in curves]
+    note = f"The {wrongly}, by the share of questions that are answered, or the next larger one that a threshold gives. --html has the picture."
+    result.tables.insert(2, Table(_RISKS, tuple(f"{share:.0%}" for share in _COVERAGES), tuple(points), note=note))
+
+
+def _risk_at(points: Sequence[tuple[float, float]], share: float) -> str:
+    return f"{next(risk for coverage, risk in points if coverage >= share - 1e-9):.3f}"
 
 
 def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], promising: Calibration) -> None:
@@ -148,7 +151,7 @@ def _risk(result: Result, questions: Sequence[Question], lines: Sequence[Line], 
         "Thresholds by conformal risk control on the reference of the weights. Kept: the binomial test at 95% does not refute it. Best threshold: "
         "in hindsight, on these questions. Oracle: knows which answers are right."
     )
-    result.tables.insert(2, Table("Wrong answers on request", columns, tuple(rows), note=note))
+    result.tables.insert(3, Table("Wrong answers on request", columns, tuple(rows), note=note))
 
 
 def _told_to_judge(line: Line, promising: Calibration) -> float:

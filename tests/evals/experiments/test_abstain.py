@@ -70,6 +70,12 @@ def test_the_figures_by_hand_and_by_scikit_learn(run: Any) -> None:
     (ours,) = [series for series in curve.series if series.ours]
     assert ours.points[-1] == (1.0, pytest.approx(mean(1 - f1 for _, f1 in said)))
     assert len(ours.points) == len(set(sure))
+    risks = table(run.result, curve.title)
+    assert [row.label for row in risks.rows] == [series.name for series in curve.series]
+    (row,) = [row for row in risks.rows if row.ours]
+    assert row.cells[-1] == f"{mean(1 - f1 for _, f1 in said):.3f}"
+    half = next(risk for coverage, risk in ours.points if coverage >= 0.5)
+    assert row.cells[risks.columns.index("50%")] == f"{half:.3f}"
     assert run.result.experiment == "abstain"
     json.dumps(run.result.to_json(), allow_nan=False)
 
