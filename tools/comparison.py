@@ -11,16 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
 from .answers import YES_NO, normalised
 from .nationality import countries
+from .quantities import Interval, quantities, sizes
 from .words import STOP_WORDS, fold, holds
 
 Asks = Literal["least", "most", "same", "all", "which"]
 Reads = Literal["start", "end", "span", "year", "number", "country", "place", "text"]
-Interval = tuple[float, float]
 
 MAX_QUESTION = 1_000
 """Characters; a longer text is no question."""
@@ -403,10 +404,11 @@ def compare(asked: Comparison, values: Sequence[str]) -> str | None:
         if asked.asks == "all":
             return "no" if False in verdicts else _yes_no(None if None in verdicts else True)
         return asked.options[verdicts.index(True)] if asked.options and verdicts.count(True) == 1 and None not in verdicts else None
-    sizes = [size for size in (_size(asked.reads, value) for value in values) if size]
-    if asked.reads == "number" and not sizes:  # Who has more occupations? They are listed.
-        sizes = [(count, count) for count in (float(len(_listed(value))) for value in values)]
-    wins = _winner([(-high, -low) if asked.asks == "most" else (low, high) for low, high in sizes]) if len(sizes) == len(values) else None
+    readings = _readings(asked.reads, values)
+    if asked.reads == "number" and not any(map(quantities, values)):  # Who has more occupations? They are listed.
+        readings = [[(count, count) for count in (float(len(_listed(value))) for value in values)]]
+    winners = {_winner([(-high, -low) if asked.asks == "most" else (low, high) for low, high in reading]) for reading in readings}
+    wins = winners.pop() if len(winners) == 1 else None
     if wins is None or not (asked.yes_no or asked.options):
         return None
     return _yes_no(wins == 0) if asked.yes_no else asked.options[wins]
@@ -433,10 +435,8 @@ def _all_same(reads: Reads, values: Sequence[str]) -> bool | None:
         named = [countries(value) for value in values]
         return bool(frozenset.intersection(*named)) if all(named) else None
     if reads in ("year", "number", "start", "end"):
-        sizes = [size for size in (_size(reads, value) for value in values) if size]
-        if len(sizes) < len(values):
-            return None
-        return max(low for low, _ in sizes) <= min(high for _, high in sizes)
+        verdicts = {max(low for low, _ in reading) <= min(high for _, high in reading) for reading in _readings(reads, values)}
+        return verdicts.pop() if len(verdicts) == 1 else None
     parts = [_listed(value) for value in values]
     if reads == "place":
         fewest = min(parts, key=len)
@@ -464,9 +464,15 @@ def _fulfils(predicate: str, value: str) -> bool | None:
     return None if (wanted and not named) or not (words or wanted) else True
 
 
-def _size(reads: Reads, value: str) -> Interval | None:
+def _readings(reads: Reads, values: Sequence[str]) -> list[list[Interval]]:
+    """The values' sizes, once for each way to read the numbers; [] where one has none or they are of different kinds."""
     if reads == "number":
-        return _number(value)
+        return sizes([quantities(value) for value in values])
+    found = [size for size in (_size(reads, value) for value in values) if size]
+    return [found] if len(found) == len(values) else []
+
+
+def _size(reads: Reads, value: str) -> Interval | None:
     if reads == "span":
         return _span(value)
     dates = _dates(value)
@@ -541,59 +547,16 @@ def _date_only(text: str) -> bool:
 
 
 def _span(text: str) -> Interval | None:
-    """From the first date to the last in days, or a duration: "aged 85", "12 years"; None without either. The least and the most that it can be."""
+    """A duration, "aged 85", "30 days", or else from the first date to the last, in days: the least and the most that it can be."""
+    found = quantities(text)
+    spans = [(n, one) for n, number in enumerate(found) for one in number if one.kind == "duration"]
     dates = _dates(text)
-    if len(dates) > 1:
+    if len(dates) > 1 and not (spans and spans[0][0] == 0):
         (born_low, born_high), (died_low, died_high) = dates[0], dates[-1]
         return max(0.0, died_low - born_high), max(0.0, died_high - born_low)
-    years = re.search(r"\b(?:aged?|age of)\s+(\d{1,3})\b|\b(\d{1,3})[\s-]years?\b", text)
-    if not years:
+    if aged := re.search(r"\b(?:aged?|age of)\s+(\d{1,3})\b", text):
+        return float(int(aged[1]) * _DAYS), float(int(aged[1]) * _DAYS + _DAYS - 1)
+    if not spans:
         return None
-    count = int(years[1] or years[2])
-    return float(count * _DAYS), float(count * _DAYS + _DAYS - 1)
-
-
-# Numbers
-
-_SMALL = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"""
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_IN_WORDS = {word: float(n) for n, word in enumerate(_SMALL.split())} | {word: 10.0 * n for n, word in enumerate(_TENS.split(), 2)} | {"dozen": 12.0}
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-_METRES = {
-    "mm": 1e-3, "cm": 1e-2, "m": 1.0, "metre": 1.0, "meter": 1.0, "km": 1e3, "kilometre": 1e3, "kilometer": 1e3, "inch": 0.0254,
-    "ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "yd": 0.9144, "yard": 0.9144, "mi": 1609.344, "mile": 1609.344,
-}  # fmt: skip
-_NUMERAL = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)\s*(?P<scale>hundred|thousand|million|billion|trillion)?"
-    rf"|\b(?P<words>(?:(?:{'|'.join((*_IN_WORDS, *_SCALES))})(?:[\s-]+(?:and\s+)?|\b))+)",
-    re.IGNORECASE | re.ASCII,
-)
-_UNIT = re.compile(rf"[\s-]*({'|'.join(sorted(_METRES, key=len, reverse=True))})(?:e?s)?\b", re.IGNORECASE | re.ASCII)
-
-
-def _number(text: str) -> Interval | None:
-    """The first number, in digits or words: "$3.5 billion", "twenty-five", "1,234"; a length in metres, so that 716 ft is less than 300 m."""
-    match = _NUMERAL.search(text)
-    if not match:
-        return None
-    if match["digits"]:
-        number = float(match["digits"].replace(",", "")) * _SCALES.get((match["scale"] or "").lower(), 1.0)
-    else:
-        number = _in_words(match["words"])
-    unit = _UNIT.match(text, match.end())
-    size = number * _METRES[unit[1].lower()] if unit else number
-    return (size, size) if size < float("inf") else None
-
-
-def _in_words(text: str) -> float:
-    """ "two hundred and five thousand" → 205,000."""
-    whole, part = 0.0, 0.0
-    for word in re.findall(r"[a-z]+", text.lower()):
-        if word in _IN_WORDS:
-            part = part * 12.0 if word == "dozen" and part else part + _IN_WORDS[word]
-        elif word == "hundred":
-            part = (part or 1.0) * 100.0
-        elif word in _SCALES:
-            whole, part = whole + (part or 1.0) * _SCALES[word], 0.0
-    return whole + part
+    low, high = spans[0][1].interval(Fraction(_DAYS))
+    return low, high + max(0.0, float(spans[0][1].unit * _DAYS) - 1)  # "85 years" is said until the next birthday

@@ -14,7 +14,8 @@ QUESTION_WORDS = """
     Which who of between both Are Was Do Does film films director first older same the country more than before or and , : A Bo “The Moon” al- in
     1956 share have located nationality ? longer lived born from American"""
 VALUE_WORDS = """
-    c. 9 June 1956 , 44 BC the 1920s 19th century – 50 2012-02-30 3.5 million twenty-five ft km and American Iranian yes no"""
+    c. 9 June 1956 , 44 BC the 1920s 19th century – 50 2012-02-30 3.5 million twenty-five ft km and American Iranian yes no
+    m² per $ 10¹² tons pounds 12 years to"""
 questions = st.text(max_size=200) | st.lists(st.sampled_from(QUESTION_WORDS.split()), max_size=20).map(" ".join)
 values = st.text(max_size=60) | st.lists(st.sampled_from(VALUE_WORDS.split()), max_size=8).map(" ".join)
 dates = st.tuples(st.integers(1, 2100), st.integers(1, 12), st.integers(1, 28))
@@ -183,6 +184,82 @@ def test_the_same(reads: Reads, one: str, other: str, answer: str | None) -> Non
 def test_a_predicate(predicate: str, one: str, other: str, both: str | None, which: str | None) -> None:
     assert compare(asked("all", "text", yes_no=True, predicate=predicate), [one, other]) == both
     assert compare(asked("which", "text", predicate=predicate), [one, other]) == which
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        ("1.5 km²", "900,000 m²", "A"),
+        ("1.5\u00a0km²", "900,000\u00a0m²", "A"),
+        ("1.5 square kilometres", "900 hectares", "B"),
+        ("1.5 sq mi", "900 acres", "A"),
+        ("1.2 km³", "900 million m³", "A"),
+        ("12 tonnes", "900 kg", "A"),
+        ("It weighs 3 lb 2 oz", "1.5 kg", "B"),
+        ("$3.5bn", "$900m", "A"),
+        ("$3.5bn", "900 million dollars", "A"),
+        ("€900m", "3.5 billion euros", "B"),
+        ("$10–12 million", "$900k", "A"),
+        ("20 knots", "30 km/h", "A"),
+        ("60 miles per hour", "30 m/s", "B"),
+        ("30 days", "2 years", "B"),
+        ("90 minutes", "1 hour and 20 minutes", "A"),
+        ("450 people per km²", "1,100 people per square mile", "A"),
+        ("10–12 km", "9 km", "A"),
+        ("10–12 km", "11 km", None),
+        ("5 ft 11 in", "5 ft 9 in", "A"),
+        ("3 ft", "1 yd", None),
+        ("£3m ($4m)", "$5m", "B"),
+        ("£3m", "$5m", None),
+        ("12 km", "900 kg", None),
+        ("2 m", "900 m²", None),
+        ("12 acts", "3 hours", None),
+        ("20 °C", "50 °F", None),
+        ("12 tons", "11 tonnes", None),
+        ("12 tons", "13 tons", "B"),
+        ("5 pounds", "£7", "B"),
+        ("5 years", "7", "B"),
+        ("2 km", "900", None),
+        ("12 acts", "15 scenes", "B"),
+        ("the 1920s", "the 1930s", "B"),
+        ("3 in 1956", "2 in 2012", "A"),
+    ],
+)
+def test_the_larger_quantity_wins_whatever_its_unit_and_unlike_ones_say_nothing(one: str, other: str, answer: str | None) -> None:
+    assert compare(asked("most", "number"), [one, other]) == answer
+    assert compare(asked("least", "number"), [one, other]) == {"A": "B", "B": "A", None: None}[answer]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        ("30 days", "2 years", "B"),
+        ("2.5 years", "2 years", None),  # two years are said until there are three
+        ("25,000 years", "24,000 years", "A"),
+        ("twelve years", "(1900 – 1950)", "B"),
+        ("18 months", "1900–1910", "B"),
+        ("120 to 150 minutes", "1 day", "B"),
+        ("90 minutes", "1 hour", "A"),
+        ("12 km", "2 years", None),
+    ],
+)
+def test_spans_of_time_in_any_unit(one: str, other: str, answer: str | None) -> None:
+    assert compare(asked("most", "span"), [one, other]) == answer
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        ("3 ft", "1 yd", "yes"),
+        ("1.1 km", "1,100 m", "yes"),
+        ("2 km²", "2 km", None),
+        ("$5m", "€5m", None),
+        ("1 km", "1 mi", "no"),
+        ("85 years", "85", "yes"),
+    ],
+)
+def test_the_same_quantity_in_other_units(one: str, other: str, answer: str | None) -> None:
+    assert compare(asked("same", "number", yes_no=True), [one, other]) == answer
 
 
 def test_the_answer_is_the_option_as_the_question_writes_it() -> None:

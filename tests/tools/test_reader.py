@@ -158,6 +158,23 @@ def test_whether_it_is_the_same() -> None:
     assert answered(same, [*FILMS[:3], other], [0, 1, 2, 3]) == "no"
 
 
+@pytest.mark.parametrize(
+    ("question", "ann", "bob", "answer"),
+    [
+        ("Which lake is larger, Lake Ann or Lake Bob?", "1.5 km²", "900,000 m²", "Lake Ann"),
+        ("Which bell is heavier, Ann or Bob?", "12 tonnes", "900 kg", "Ann"),
+        ("Which company has the higher revenue, Ann or Bob?", "$3.5bn", "$900m", "Ann"),
+        ("Is Ann faster than Bob?", "20 knots", "30 km/h", "yes"),
+        ("Which voyage lasted longer, Ann or Bob?", "30 days", "2 years", "Bob"),
+    ],
+)
+def test_quantities_are_compared_in_one_unit(question: str, ann: str, bob: str, answer: str) -> None:
+    passages = [passage("Ann", f"Ann: {ann}.", (ann, 4.0)), passage("Bob", f"Bob: {bob}.", (bob, 5.0))]
+    found = find_answer(question, passages, [0, 1])
+    assert found is not None
+    assert (found.text, found.score, found.places) == (answer, 4.0, (0, 1))
+
+
 def test_a_date_is_found_behind_spans_that_are_none() -> None:
     mirror = passage("The Salt Mirror", "By Orla Venn, in Arn, of 1931.", ("Orla Venn", 9.0), ("Arn", 8.0), ("1931", 1.0))
     assert answered(FIRST, [mirror, FERRY], [0, 1]) == "The Salt Mirror"
