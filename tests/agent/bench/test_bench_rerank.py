@@ -20,7 +20,6 @@ from passel.tools.errors import UsageError
 from passel.tools.pair import PAIR, PairModel, PairNetwork
 from passel.tools.pair_text import WINDOW, Reading, windows
 
-
 LINKED = [
     Reading("Odo Tressin", "He was a painter of barns, born in Cressing.", "Barn 4: The barn with the number 4 was painted by Odo Tressin."),
     Reading("Odo Tressin - Life", "Café, 港 and \ud800: (sic). When was the barn of Odo Tressin painted? In 1504.", "Who?!"),
