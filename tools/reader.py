@@ -17,8 +17,6 @@ from .pair import AnswerSpan
 
 RELEVANCE = 0.5
 """Weight of a passage's log-odds of being evidence, where they are below 0, beside its span's."""
-NO_ANSWER = 7.5
-"""Least score of an answer, where a passage may hold none; chosen on SQuAD 2's `val`."""
 _VALUES = 4
 """Spans of one option that are tried as what a comparison compares."""
 

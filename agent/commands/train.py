@@ -166,7 +166,9 @@ def calibrator(
     corpus: CorpusOption = None,
     split: Annotated[
         Literal["all", "train", "val"] | None,
-        typer.Option("--split", help="val for data sets that reader and selector were trained on; all for your own.", show_default="val; all with --corpus"),
+        typer.Option(
+            "--split", help="val for data sets that reader and selector were trained on; all for your own.", show_default="val; all with --corpus"
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions of each file.")] = None,
     model: ModelOption = None,

@@ -13,7 +13,7 @@ from math import exp
 
 from ...tools.pair import PairModel
 from ...tools.read_passages import read_passages
-from ...tools.reader import NO_ANSWER, find_answer
+from ...tools.reader import find_answer
 from ..breakdown import breakdowns
 from ..first_stage import candidates
 from ..labels import told_values
@@ -25,6 +25,8 @@ from ..run import Predict
 from ..setup import Setup
 
 COLUMNS = {"f1": "F1", "em": "EM", "none": "says none"}
+NO_ANSWER = 7.5
+"""Least score of an answer, chosen on SQuAD 2's `val`. The agent has no such threshold: there judge decides, by all that it knows."""
 _NOTHING = -100.0
 """The score where no word was found."""
 _THRESHOLDS = [n / 2 for n in range(-24, 25)]

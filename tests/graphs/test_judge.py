@@ -63,7 +63,7 @@ async def test_what_a_candidate_holds_is_not_missing(harbour: Corpus) -> None:
         "sub_questions": [],
         "queries": [],
         "candidates": [by_title[title].to_state() for title in ("Arn", "Otto Vane")],
-        "selection": {"ids": [selected], "relevance": [0.1], "ranked": [selected, other], "scores": [0.1, 0.0], "nothing": 0.9, "stop_reason": "stop"},
+        "selection": {"ids": [selected], "relevance": [0.1], "ranked": [selected, other], "scores": [0.1, 0.0], "nothing": 0.9, "stop_reason": ""},
         "verdict": None,
         "draft": None,
         "spent": {},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from passel.evals.experiments import reading
+from passel.evals.experiments.reading import NO_ANSWER as AT
 from passel.evals.predictions import Line, Predictions, failed_line
 from passel.evals.question import Question
 from passel.evals.result import Result
@@ -18,7 +19,6 @@ from passel.evals.run import predict_all
 from passel.evals.setup import Setup, prepare
 from passel.rerankers.default import pair_model
 from passel.tools.answers import exact_match, f1
-from passel.tools.reader import NO_ANSWER as AT
 
 pytestmark = pytest.mark.usefixtures("quick")
 
