@@ -1,4 +1,8 @@
-"""judge: answer, look again for a named reason, or abstain: by two calibrated probabilities and the coverage of the sub-questions."""
+"""judge: answer, look again for a named reason, or abstain: by two calibrated probabilities.
+
+A question that asks for several things is judged part by part: the evidence suffices where it does for each, and one part that can be answered is an
+answer in part.
+"""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
     if not asked.options:
         return None
     likeliest = max(range(len(groups)), key=lambda option: groups[option][0][0])  # whose passage speaks most surely of what is asked
-    return _found(asked.options[likeliest], groups[likeliest][:1])
+    return _at_most_even(_found(asked.options[likeliest], groups[likeliest][:1]))
 
 
 def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
@@ -107,8 +107,13 @@ def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Co
     for option in options:
         values = _best_values(passages, [place for place in chosen if _titled(passages[place].title, option)], chosen)
         if values:
-            return replace(_found(option, values[:1]), score=min(0.0, values[0][0]))
+            return _at_most_even(_found(option, values[:1]))
     return None
+
+
+def _at_most_even(found: Found) -> Found:
+    """One option where the two could not be held against each other: however surely its passage speaks, the other is as likely."""
+    return replace(found, score=min(0.0, found.score))
 
 
 def _best_values(passages: Sequence[ReadPassage], group: Collection[int], chosen: Collection[int]) -> list[tuple[float, int, AnswerSpan]]:
