@@ -7,7 +7,7 @@ sentence that names them. Only `train` questions are used; which those are, spli
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from .datasets.split import fold_of, is_val
 from .first_stage import Setting, candidates
 from .labels import gold_keys
 from .question import Hop, Question
-from .setup import NothingToAsk, Setup, prepare
+from .setup import NothingToAsk, Setup, of_corpus, prepare
 
 Tell = Callable[[str, int, int], None]
 """(what is being done, how much is done, of how much)"""
@@ -202,22 +202,58 @@ def digests(data: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def questions_of(part: Part, *, without: Collection[str] = (), answers_only: bool = False) -> list[Question]:
+    """The questions of a part whose lists can be learned from, as far as that is known before one is searched for: their labels say what the evidence
+    is, or that there is none; with `answers_only`, what the answer is.
+    """
+    dataset = load(part.data)
+    if part.setting == "pool" and not dataset.pool:
+        return list(dataset.questions)  # not labels are lacking, but passages: `prepare` says so
+    return _first_by_hash(one for one in dataset.questions if one.id not in without and _can_teach(one, part, answers_only))
+
+
+def _can_teach(question: Question, part: Part, answers_only: bool) -> bool:
+    gold = gold_keys(of_corpus(question) if part.setting == "corpus" else question)
+    answer = bool(question.answers) and question.answerable is not False
+    if answers_only:
+        return answer
+    if part.drop:
+        return bool(gold) and answer
+    if gold is None:
+        return question.answerable is False and bool(question.answers)  # such a question is known to have no evidence
+    return bool(gold) or not answer
+
+
+def _first_by_hash(questions: Iterable[Question]) -> list[Question]:
+    """At most `LISTS` of `train`, then at most `VAL_LISTS` of `val`."""
+    by_hash = sorted(questions, key=lambda question: Random(question.id).random())
+    return [
+        *islice((question for question in by_hash if not is_val(question.id)), LISTS),
+        *islice((question for question in by_hash if is_val(question.id)), VAL_LISTS),
+    ]
+
+
 def list_part(
-    part: Part, model_of: Callable[[str], PairModel], tell: Tell, *, corpus: Path | None = None, without: Collection[str] = ()
+    part: Part,
+    model_of: Callable[[str], PairModel],
+    tell: Tell,
+    *,
+    corpus: Path | None = None,
+    without: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> list[ListExample]:
     """Lists of at most `LISTS` questions of `train` and `VAL_LISTS` of `val`, those whose id's hash comes first; none where no gold can be dropped.
 
     model_of: the pair model for a question's id. It must not have trained on that question. without: ids of questions of which no list is made.
+    only: ids of those of which one is made, where they were chosen among `questions_of`.
     """
+    if only is not None and not only:
+        return []
     made: list[ListExample] = []
     drop: Literal["all"] | None = "all" if part.drop else None
     may_be_empty = suppress(*[NothingToAsk] if drop else [])
     with may_be_empty, prepare([part.data], setting=part.setting, corpus=corpus, drop=drop, pieces=part.pieces, progress=tell) as setup:
-        by_hash = sorted((one for one in setup.questions if one.id not in without), key=lambda question: Random(question.id).random())
-        chosen = [
-            *islice((question for question in by_hash if not is_val(question.id)), LISTS),
-            *islice((question for question in by_hash if is_val(question.id)), VAL_LISTS),
-        ]
+        chosen = _first_by_hash(one for one in setup.questions if one.id not in without and (only is None or one.id in only))
         for n, question in enumerate(chosen):
             tell(f"reading {part.name}", n, len(chosen))
             example = list_example(question, setup.corpus(question), part, model_of(question.id))

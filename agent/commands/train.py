@@ -97,7 +97,7 @@ def selector(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     steps: Annotated[int, typer.Option("--steps", min=0, metavar="N", help="Of GRPO; 0 for imitation alone.")] = 120,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many lists, for a trial.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=2, metavar="N", help="At most so many lists, for a trial.")] = None,
     seed: SeedOption = 0,
 ) -> None:
     """The list policy: which passages, in what order, how many. First by imitation of the evidence, then by GRPO on what a selection earns.
@@ -108,12 +108,12 @@ def selector(
     from ...evals.chat_generator import ChatGenerator
     from ...evals.datasets import is_val
     from ...evals.report.training import write_page
-    from ...evals.training import balanced, list_part, parts_of
+    from ...evals.training import balanced, list_part, parts_of, questions_of
     from ...rerankers.default import WEIGHTS
     from ...rerankers.selector.grpo import GrpoConfig, extracted
     from ...rerankers.selector.imitation import ImitationConfig
     from ...rerankers.selector.selector import SELECTOR, load_network
-    from ...rerankers.selector.trainer import SelectorConfig, train_selector
+    from ...rerankers.selector.trainer import SelectorConfig, check_enough, train_selector
     from ...tools.pair import PAIR
     from ..settings import corpus_path
 
@@ -125,15 +125,23 @@ def selector(
     _folder(out)
     made_from = _made_from(data, folder, reader)
     without = _left_out(data, folder, bundled=reader is None, by_title=not answers_only)
+    parts = parts_of(data, folder, drop=not answers_only)
+    asked = [(part, one.id) for part in parts for one in questions_of(part, without=without[part.data], answers_only=answers_only)]
+    val = sum(is_val(id) for _, id in asked)
+    check_enough(len(asked) - val, val, answers_only=answers_only)  # reading takes minutes to hours, and would not make them more
+    tried = _spread(asked, limit) if limit else []
     with progress.shown() as tell:
         lists: list[ListExample] = []
-        for part in parts_of(data, folder, drop=not answers_only):
+        for part in parts:
             left_out = without[part.data]
-            key = f"{made_from[part.data]} {sorted(left_out)}"
-            lists += _once(out, part, key, partial(list_part, part, models, tell, corpus=folder, without=left_out))
+            name, key, only = part.name, f"{made_from[part.data]} {sorted(left_out)}", None
+            if limit:
+                only = frozenset(id for of, id in tried if of == part)
+                name, key = f"{name} limit {limit}", f"{key} only {sorted(only)}"
+            lists += _once(out, name, key, partial(list_part, part, models, tell, corpus=folder, without=left_out, only=only))
         if answers_only:
             lists = [one.unlabelled() for one in lists]
-        examples = balanced(_spread(lists, limit))
+        examples = balanced(lists)
         imitation, start = ImitationConfig(), None
         if corpus:
             imitation, start = ImitationConfig(epochs=6, learning_rate=5e-5), load_network(WEIGHTS / SELECTOR)
@@ -352,9 +360,9 @@ def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]
     return lacking
 
 
-def _once(out: Path, part: Part, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
+def _once(out: Path, name: str, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
     """The lists of a part, from an earlier run where there was one: reading them is most of the work."""
-    file = out / "lists" / f"{part.name}.pickle"
+    file = out / "lists" / f"{name}.pickle"
     if file.is_file():
         known = pickle.loads(file.read_bytes())  # our own file of an earlier run
         if known["made from"] == made_from:
@@ -383,10 +391,18 @@ def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) ->
     return {one: f"{digest} {of_all}" for one, digest in digests(data).items()}
 
 
-def _spread(lists: Sequence[ListExample], limit: int | None) -> list[ListExample]:
-    """At most `limit`, of every part its share."""
-    count = min(len(lists), limit or len(lists))
-    return [lists[n * len(lists) // count] for n in range(count)]
+def _spread(asked: Sequence[tuple[Part, str]], limit: int) -> list[tuple[Part, str]]:
+    """At most `limit` questions of parts, of every part its share; of those of val its share too, at least one."""
+    from ...evals.datasets import is_val
+
+    learned, val = [one for one in asked if not is_val(one[1])], [one for one in asked if is_val(one[1])]
+    of_val = max(1, limit * len(val) // len(asked))
+    return [*_evenly(learned, limit - of_val), *_evenly(val, of_val)]
+
+
+def _evenly(asked: Sequence[tuple[Part, str]], most: int) -> list[tuple[Part, str]]:
+    count = min(len(asked), most)
+    return [asked[n * len(asked) // count] for n in range(count)]
 
 
 def _folder(out: Path) -> None:

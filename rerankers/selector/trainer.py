@@ -67,10 +67,7 @@ def train_selector(
     tell = progress or _say_nothing
     imitation, reinforced = config.seeded
     train, val = _usable(train, config), _usable(val, config)
-    if not train or not val:
-        what = f"{len(train) + len(val)} usable lists, none of them of a question of {'val' if train else 'train'}"
-        wanted = "answers" if config.answers_only else "labelled evidence"
-        raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
+    check_enough(len(train), len(val), answers_only=config.answers_only)
     chosen = _read(folder / "choices.json", {**asdict(config), "learned from": _digest(train, val, start)})
     if "imitation" not in chosen:
         to_imitate, to_measure = train, val
@@ -107,6 +104,14 @@ def train_selector(
         chosen["grpo"] = _figures(network, val, earned, orders)
         _write(folder / "choices.json", chosen)
     return chosen
+
+
+def check_enough(train: int, val: int, *, answers_only: bool) -> None:
+    """Of so many usable lists. Raises UsageError where there are none to learn from or to choose by."""
+    if not train or not val:
+        what = f"{train + val} usable lists, none of them of a question of {'val' if train else 'train'}"
+        wanted = "answers" if answers_only else "labelled evidence"
+        raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
 
 
 def _usable(examples: Sequence[ListExample], config: SelectorConfig) -> list[ListExample]:

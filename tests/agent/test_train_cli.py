@@ -313,9 +313,10 @@ def test_from_answers_alone(passel: Any, rows: list[Row], corpus: Path, read: li
     assert (tmp_path / "out" / SELECTOR).is_file()
 
 
-def test_evidence_that_is_unknown_is_not_taken_for_none(passel: Any, rows: list[Row], tmp_path: Path) -> None:
+def test_evidence_that_is_unknown_is_not_taken_for_none(passel: Any, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --answers-only there is nothing to learn: a policy that always stops would be the outcome."""
     file = write(tmp_path / "films" / "train.jsonl", [without_labels(row) for row in rows])
+    monkeypatch.setattr(training, "list_part", never)  # minutes to hours, for nothing
     is_wrong_usage(passel("selector", file, "--out", "out"), "0 usable lists")
     assert not (tmp_path / "out" / SELECTOR).exists()
 
@@ -360,11 +361,27 @@ def test_a_limit_takes_its_share_of_every_part(passel: Any, films: Path, tmp_pat
     """A trial must not be of the first file's first questions, of which none is of val."""
     done = passel("selector", films, "--out", "out", "--steps", 0, "--limit", 30)
     assert done.code == 0, done.err
+    assert 0 < sum(len(pickle.loads(file.read_bytes())["lists"]) for file in (tmp_path / "out" / "lists").iterdir()) <= 30
     assert {f"films {part}" for part in PARTS} >= {name for name in choices(tmp_path / "out")["grpo"] if name.startswith("films ")} != set()
     other = passel("selector", films, "--out", "whole", "--steps", 0)
     assert other.code == 0
     configs = [choices(tmp_path / name)["config"]["learned from"] for name in ("out", "whole")]
     assert configs[0] != configs[1]
+    assert passel("selector", films, "--out", "out", "--steps", 0).code == 0  # what the trial kept is not taken for all
+    assert choices(tmp_path / "out")["config"]["learned from"] == configs[1]
+
+
+def test_of_a_trial_no_more_is_read_than_its_limit_and_that_once(
+    passel: Any, films: Path, read: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[str] = []
+    list_example = training.list_example
+    monkeypatch.setattr(training, "list_example", lambda question, *given: (lists.append(question.id), list_example(question, *given))[1])
+    for limit in (12, 12, 3):
+        assert passel("selector", films, "--out", "out", "--steps", 0, "--limit", limit).code == 0
+    assert len(lists) <= 12 + 3
+    assert {is_val(id) for id in lists} == {False, True}
+    assert read == [*PARTS, *PARTS]
 
 
 def test_the_same_seed_gives_the_same_weights(passel: Any, films: Path, tmp_path: Path) -> None:
@@ -574,7 +591,7 @@ def test_wrong_usage_is_told_in_one_line_and_ends_with_2(passel: Any, films: Pat
     [
         (["reader", "--epochs", "0"], "--epochs"),
         (["selector", "--steps", "-1"], "--steps"),
-        (["selector", "--limit", "0"], "--limit"),
+        (["selector", "--limit", "1"], "--limit"),
         (["selector", "--corpus", "no-such"], "no corpus"),
         (["selector", "--corpus", "no-such", "--reader", "out"], "--reader is for training from data sets"),
         (["selector", "--reader", "no-such"], f"no-such/{PAIR} is not there"),
@@ -611,7 +628,8 @@ def test_a_question_that_stands_in_two_files_of_one_folder_is_said(passel: Any, 
     is_wrong_usage(passel("selector", films, other, "--out", "out"), f"both have a question {rows[0]['id']!r}")
 
 
-def test_without_a_question_of_val_nothing_can_be_chosen(passel: Any, rows: list[Row], tmp_path: Path) -> None:
+def test_without_a_question_of_val_nothing_can_be_chosen(passel: Any, rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "list_part", never)
     file = write(tmp_path / "films" / "train.jsonl", rows[:4])
     done = passel("selector", file, "--out", "out", "--steps", 0)
     is_wrong_usage(done, "none of them of a question of val")

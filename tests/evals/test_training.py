@@ -24,6 +24,7 @@ from passel.evals.training import (
     list_example,
     list_part,
     parts_of,
+    questions_of,
     reading_examples,
     reading_sets,
     shared_hops,
@@ -31,6 +32,7 @@ from passel.evals.training import (
 from passel.rerankers.default import pair_model
 from passel.rerankers.reader.examples import LabelledPassage, ReadingExample, occurrences
 from passel.rerankers.selector.examples import ListExample
+from passel.rerankers.selector.trainer import SelectorConfig, _usable
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.errors import UsageError
@@ -461,6 +463,34 @@ def test_the_lists_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [done for what, done, total in told if (what, total) == ("reading films train distractor", 7)] == list(range(8))
     turned = films(tmp_path / "films" / "turned.jsonl", IDS[::-1])
     assert {one.id for one in list_part(Part(str(turned), "distractor", False), model_of, quiet)} == {one.id for one in made}  # by hash
+
+
+def test_what_can_teach_is_known_before_a_list_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields: dict[str, dict[str, Any]] = {
+        "labelled": {},
+        "unlabelled": {"passages": [{"title": each.title, "text": each.text} for each in BORN.passages]},
+        "no answer known": {"answers": []},
+        "unanswerable": {"answerable": False},
+        "neither": {"passages": [{"title": each.title, "text": each.text} for each in BORN.passages], "answers": []},
+    }
+    file = tmp_path / "films" / "train.jsonl"
+    lines = [films(file, [id]).read_text() for id in fields]
+    file.write_text("\n".join(json.dumps({**json.loads(line), **fields[id]}) for id, line in zip(fields, lines, strict=True)))
+    whole, dropped = Part(str(file), "distractor", False), Part(str(file), "distractor", True)
+    for answers_only in (False, True):
+        made = list_part(whole, lambda _: pair_model(), quiet)
+        usable = {one.id for one in _usable(made, SelectorConfig(answers_only=answers_only))}
+        assert {one.id for one in questions_of(whole, answers_only=answers_only)} == usable != set(fields)
+    assert [one.id for one in questions_of(dropped)] == ["labelled"]
+    assert [one.id for one in questions_of(whole, without={"labelled", "unanswerable"})] == ["no answer known"]
+
+
+def test_the_lists_of_a_few_questions(tmp_path: Path) -> None:
+    part = Part(str(films(tmp_path / "films" / "train.jsonl", IDS)), "distractor", False)
+    read: list[str] = []
+    made = list_part(part, lambda id: (read.append(id), pair_model())[1], quiet, only=frozenset(IDS[3:5]))
+    assert {one.id for one in made} == set(IDS[3:5]) == set(read)
+    assert list_part(part, lambda _: pair_model(), quiet, only=frozenset()) == []
 
 
 def test_the_lists_of_a_part_in_pieces(tmp_path: Path) -> None:
