@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...evals.training import Part
     from ...rerankers.calibration import Calibration
     from ...rerankers.selector.examples import ListExample
+    from ...rerankers.selector.network import ListNetwork
     from ...rerankers.selector.selector import LearnedSelector
     from ...tools.pair import PairModel
 
@@ -36,6 +37,7 @@ train = typer.Typer(help="Train the reader and the selector, on data sets or on 
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files of labelled questions.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for weights, curves and checkpoints.", show_default=False)]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
+_KEPT = "nothing that was learned earned more on val: these are the bundled weights, as they were"
 _TOLD = 3
 """Titles that are named where evidence is lacking."""
 
@@ -159,8 +161,12 @@ def selector(
         )
     if reader is not None and reader.resolve() != out.resolve():
         shutil.copyfile(reader / PAIR, out / PAIR)
-    write_page(out, "train selector", {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed})
+    notes = [_KEPT] if start and _same_weights(start, load_network(out / SELECTOR)) else []
+    settings = {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed}
+    write_page(out, "train selector", settings, notes)
     _tell(chosen, labelled=not answers_only)
+    for note in notes:
+        terminal.note(note)
     if chat and chat.failed:
         times = "once" if chat.failed == 1 else f"{chat.failed:,} times"
         terminal.note(f"{model} failed {times}: what it was asked about then was neither rewarded nor punished")
@@ -389,6 +395,11 @@ def _made_from(data: Sequence[str], corpus: Path | None, reader: Path | None) ->
         with Corpus.open(corpus) as opened:
             of_all += f" {opened.id} {opened.seq}"
     return {one: f"{digest} {of_all}" for one, digest in digests(data).items()}
+
+
+def _same_weights(one: ListNetwork, other: ListNetwork) -> bool:
+    of_other = other.state_dict()
+    return all(weight.equal(of_other[name]) for name, weight in one.state_dict().items())
 
 
 def _spread(asked: Sequence[tuple[Part, str]], limit: int) -> list[tuple[Part, str]]:

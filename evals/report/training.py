@@ -21,9 +21,9 @@ _SEPARATE = {"examples", "norm", "val tokens", "val length", "length", "entropy"
 """On a scale of their own: each gets its own picture, all others share one."""
 
 
-def write_page(folder: Path, experiment: str, settings: Mapping[str, Any]) -> Path:
-    """training.html in `folder`, from the CSV files there."""
-    result = Result(experiment, {name: value for name, value in settings.items() if value is not None and value is not False})
+def write_page(folder: Path, experiment: str, settings: Mapping[str, Any], notes: Sequence[str] = ()) -> Path:
+    """training.html in `folder`, from the CSV files there. notes: what the curves do not tell."""
+    result = Result(experiment, {name: value for name, value in settings.items() if value is not None and value is not False}, notes=[*notes])
     for name, (stage, x) in _FILES.items():
         if (folder / name).is_file():
             result.curves += _curves(stage, x, _rows(folder / name))

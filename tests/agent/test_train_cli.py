@@ -199,8 +199,22 @@ def test_on_one_s_own_corpus_the_bundled_selector_is_trained_further(
     differences = [float((weight - bundled[name]).abs().max()) for name, weight in trained.items() if name not in chosen]
     assert max(differences) < 0.05
     assert (max(differences) == 0.0) == choices(tmp_path / "out")["kept the start"], "what earns no more on val stays as it was"
+    kept = all(weight.equal(bundled[name]) for name, weight in trained.items())
+    for told in (done.err, (tmp_path / "out" / "training.html").read_text()):
+        assert ("these are the bundled weights" in told) == kept
     assert "mine corpus" in choices(tmp_path / "out")["grpo"]
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["before", "imitation", "GRPO"]
+
+
+def test_where_nothing_was_learned_it_is_said_that_the_bundled_weights_were_kept(
+    passel: Any, corpus: Path, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "imitate", lambda train, val, config, *, start, progress: (start, [{"epoch": 0.0, "score": 0.5}]))
+    done = passel("selector", asked, "--corpus", corpus, "--out", "out", "--steps", 0, "--answers-only")
+    assert done.code == 0, done.err
+    assert len({tuple(line.split()[1:]) for line in done.out.splitlines()[1:]}) == 1  # the same figures three times
+    for told in (done.err, (tmp_path / "out" / "training.html").read_text()):
+        assert "these are the bundled weights, as they were" in told
 
 
 def test_when_the_corpus_has_changed_its_lists_are_read_again(passel: Any, corpus: Path, asked: Path, read: list[str], tmp_path: Path) -> None:

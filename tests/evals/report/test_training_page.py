@@ -70,6 +70,10 @@ def test_the_page_says_what_was_trained_on_what(tmp_path: Path) -> None:
     assert "Corpus" not in re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
 
 
+def test_the_page_says_what_the_curves_do_not(tmp_path: Path) -> None:
+    assert "as they &lt;were&gt;" in write_page(tmp_path, "train selector", {}, ["the bundled weights, as they <were>"]).read_text()
+
+
 def test_what_is_no_number_leaves_a_gap(tmp_path: Path) -> None:
     (tmp_path / "grpo.csv").write_text(GRPO)
     page = write_page(tmp_path, "train selector", {}).read_text()
