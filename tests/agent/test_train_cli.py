@@ -500,6 +500,11 @@ def test_reader_and_then_selector(passel: Any, films: Path, tmp_path: Path, monk
     done = passel("selector", films, "--reader", "reader", "--out", "out", "--steps", 0)
     assert done.code == 0, done.err
     assert (out / PAIR).read_bytes() == weights[0]  # PASSEL_WEIGHTS=out needs both
+    shutil.copytree(out, reader, dirs_exist_ok=True)  # so that nothing is read or trained again
+    done = passel("selector", films, "--reader", "reader", "--out", "reader", "--steps", 0)  # as README has it
+    assert done.code == 0, done.err
+    assert (reader / PAIR).read_bytes() == weights[0]
+    assert (reader / SELECTOR).is_file()
     before = {folder: (folder / PAIR).stat().st_mtime_ns for folder in (reader, reader / "fold0", reader / "fold1")}
     assert passel("reader", films, "--out", "reader", "--epochs", 2, "--folds").code == 0  # finished: nothing is trained again
     assert {folder: (folder / PAIR).stat().st_mtime_ns for folder in before} == before
