@@ -48,6 +48,7 @@ def reader(
     out: OutOption,
     epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 5,
     folds: Annotated[bool, typer.Option("--folds", help="Train also the two half models that `train selector` needs for cross-fitting.")] = False,
+    ranking_only: Annotated[bool, typer.Option("--ranking-only", help="No spans: a ranker, for `eval selection --against` to compare with.")] = False,
     seed: SeedOption = 0,
 ) -> None:
     """The pair model: which passages are evidence, and where the answer stands. Questions of `val` (a tenth, by hash) choose the checkpoint."""
@@ -56,11 +57,12 @@ def reader(
     from ...evals.training import reading_sets
     from ...rerankers.reader.calibration import calibrate
     from ...rerankers.reader.examples import FORMAT
+    from ...rerankers.reader.losses import RANKING, LossWeights
     from ...rerankers.reader.trainer import ReaderConfig, train_reader
     from ...rerankers.reader.validation import validate
     from ...tools.pair import PAIR, PairModel
 
-    config = ReaderConfig(epochs=epochs, seed=seed)
+    config = ReaderConfig(epochs=epochs, seed=seed, weights=RANKING if ranking_only else LossWeights())
     _folder(out)
     with progress.shown() as tell:
         with prepare(data, setting="pool", progress=tell) as setup:
@@ -70,12 +72,12 @@ def reader(
         unseen = [one for of_set in val.values() for one in of_set]
         if not all(examples for _, examples in trainings):
             raise UsageError(f"too few questions whose evidence is known in {', '.join(data)}", "Passages need `is_supporting`, or gold titles.")
-        _same(out, {**setup.settings, "format": FORMAT, "epochs": epochs, "seed": seed})
+        _same(out, {**setup.settings, "format": FORMAT, "epochs": epochs, "seed": seed, **({"ranking only": True} if ranking_only else {})})
         for name, examples in trainings:
             if (out / name / PAIR).is_file() and not (out / name / "checkpoint.pt").is_file():
                 continue  # finished by an earlier run
             what = f"training {name}".rstrip()
-            measured = None if name else lambda network: validate(PairModel(copy.deepcopy(network)), val)
+            measured = None if name else lambda network: validate(PairModel(copy.deepcopy(network)), val, ranking_only=ranking_only)
 
             def told(done: int, total: int, figures: object, what: str = what) -> None:  # noqa: ARG001
                 tell(what, done, total)
@@ -140,7 +142,7 @@ def selector(
             if limit:
                 only = frozenset(id for of, id in tried if of == part)
                 name, key = f"{name} limit {limit}", f"{key} only {sorted(only)}"
-            lists += _once(out, name, key, partial(list_part, part, models, tell, corpus=folder, without=left_out, only=only))
+            lists += _once(reader or out, name, key, partial(list_part, part, models, tell, corpus=folder, without=left_out, only=only))
         if answers_only:
             lists = [one.unlabelled() for one in lists]
         examples = balanced(lists)
@@ -367,7 +369,7 @@ def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]
 
 
 def _once(out: Path, name: str, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
-    """The lists of a part, from an earlier run where there was one: reading them is most of the work."""
+    """The lists of a part, from an earlier run where there was one: reading them is most of the work, and lies with the models that read them."""
     file = out / "lists" / f"{name}.pickle"
     if file.is_file():
         known = pickle.loads(file.read_bytes())  # our own file of an earlier run

@@ -30,6 +30,10 @@ class LossWeights:
     yes: float = 0.3
 
 
+RANKING = LossWeights(list_span=0.0, each_span=0.0, yes=0.0)
+"""Relevance and order alone."""
+
+
 def losses(network: PairNetwork, lists: Sequence[TargetList], device: str) -> dict[str, Tensor]:
     """Sums over the lists, by the names of `LossWeights`; each list counts once in each. Terms that no list has are left out."""
     targets = [target for one in lists for target in one.targets]

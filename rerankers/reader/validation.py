@@ -23,10 +23,10 @@ class Read:
     readings: tuple[PairReading, ...]
 
 
-def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]]) -> dict[str, float]:
+def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]], *, ranking_only: bool = False) -> dict[str, float]:
     """For each data set: R-precision of the relevance, answer F1 from the gold passages and from all, attribute F1; "score" is their mean.
 
-    Empty where there is nothing to measure on.
+    Empty where there is nothing to measure on. `ranking_only`: R-precision alone.
     """
     figures: dict[str, float] = {}
     for name, of_set in examples.items():
@@ -38,7 +38,7 @@ def validate(model: PairModel, examples: Mapping[str, Sequence[ReadingExample]])
             ("each_f1", [value for one in read for value in each_f1(one)]),
             ("none", [value for one in read if (value := none_right(one)) is not None]),
         ):
-            if values:
+            if values and (figure == "rprec" or not ranking_only):
                 figures[f"{name} {figure}"] = fmean(values)
     return {"score": fmean(figures.values()), **figures} if figures else {}
 

@@ -29,6 +29,7 @@ from passel.graphs.prompts import RESOLVE
 from passel.rerankers.calibration import CALIBRATION
 from passel.rerankers.default import WEIGHTS, digest
 from passel.rerankers.reader import trainer as reading
+from passel.rerankers.reader.losses import RANKING
 from passel.rerankers.selector import examples as list_examples
 from passel.rerankers.selector import grpo, imitation, trainer
 from passel.rerankers.selector.selector import SELECTOR, load_network, save_network
@@ -500,7 +501,10 @@ def test_reader_and_then_selector(passel: Any, films: Path, tmp_path: Path, monk
     done = passel("selector", films, "--reader", "reader", "--out", "out", "--steps", 0)
     assert done.code == 0, done.err
     assert (out / PAIR).read_bytes() == weights[0]  # PASSEL_WEIGHTS=out needs both
-    shutil.copytree(out, reader, dirs_exist_ok=True)  # so that nothing is read or trained again
+    monkeypatch.setattr(training, "list_part", never)  # the lists lie with the reader: another seed is minutes
+    assert passel("selector", films, "--reader", "reader", "--out", "other", "--steps", 0, "--seed", 1).code == 0
+    assert not (out / "lists").exists()
+    shutil.copytree(out, reader, dirs_exist_ok=True)  # so that nothing is trained again
     done = passel("selector", films, "--reader", "reader", "--out", "reader", "--steps", 0)  # as README has it
     assert done.code == 0, done.err
     assert (reader / PAIR).read_bytes() == weights[0]
@@ -523,6 +527,21 @@ def begun(one_layer: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(reading, "train_reader", train_reader)
     return names
+
+
+def test_a_ranker_learns_no_spans_and_is_another_training(
+    passel: Any, films: Path, tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Any, Any]] = []
+    train_reader = reading.train_reader
+    monkeypatch.setattr(
+        reading, "train_reader", lambda *told, validate, **options: (given.append((told[2], validate)), train_reader(*told, **options))[1]
+    )
+    assert passel("reader", films, "--out", "ranker", "--ranking-only").code == 0
+    ((config, validate),) = given
+    assert config.weights == RANKING
+    assert {name.rpartition(" ")[2] for name in validate(PairNetwork.untrained())} == {"score", "rprec"}
+    is_wrong_usage(passel("reader", films, "--out", "ranker"), "ranker")
 
 
 @pytest.mark.usefixtures("begun")
