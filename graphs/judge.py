@@ -75,7 +75,10 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     several = _several(state) if context.model is None else []
     parts = {sub["id"]: read_selected(context.reader, sub["question"], candidates, selection) for sub in several}
     told = signals(read, selection)
-    chances = {id: calibration.answerable(signals(part, selection)) for id, part in parts.items()} or {0: calibration.answerable(told)}
+    of_parts = {id: signals(part, selection) for id, part in parts.items()} or {0: told}
+    chances = {id: calibration.answerable(of_part) for id, of_part in of_parts.items()}
+    least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
+    clear = [id for id in of_parts if chances[id] >= least] or list(of_parts)
     lacking = missing(read)
     absent = nowhere(lacking, candidates)
     known = Verdict(
@@ -83,17 +86,16 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         why="",
         missing=[name for name in absent if name in lacking.names],
         answerable=min(chances.values()),  # the evidence suffices where it does for every part
-        confidence=calibration.confidence(told),
+        confidence=min(calibration.confidence(of_parts[id]) for id in clear),
         signals=told,
         found=" ".join(read.found.text.split()) if read.found else "",
     )
     empty = state["draft"] if state["draft"] is not None and not state["draft"]["sentences"] else None
-    least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     # a wished share is kept by the confidence alone; else one part that can be answered is an answer in part
     enough = known.confidence >= context.least_confidence if context.least_confidence else max(chances.values()) >= least
     answers = bool(read.passages) and enough and empty is None
     if may_look and not _in_vain(state, candidates):
-        unclear = [id for id in parts if chances[id] < least]
+        unclear = [id for id in parts if id not in clear]
         wanted: list[Query] = []
         if not answers:
             wanted = gaps(read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection)), lacking)
