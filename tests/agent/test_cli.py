@@ -310,6 +310,11 @@ def test_an_answer_that_is_probably_wrong_says_so(capsys: pytest.CaptureFixture[
         assert out == ("" if already else "Ida Farrow.\n") + (said and f"{said}\n")
 
 
+def test_a_part_says_what_it_leaves_open(capsys: pytest.CaptureFixture[str]) -> None:
+    show_answer(Answer(question=QUESTION, outcome="partial", answer="Ida Farrow.", missing=["When was the  Fallow Gate built?"]))
+    assert capsys.readouterr().err == "(This is a part of the answer. Not found: When was the Fallow Gate built?)\n"
+
+
 def test_a_long_quote_is_cut_at_a_word() -> None:
     long = Citation(passage_id="p", title="Mole Light", source="mole-light.md", span=(0, 1_050), quote="a lantern burns " * 65)
     shown = cited(1, long)
