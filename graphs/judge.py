@@ -80,7 +80,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     clear = [id for id in of_parts if chances[id] >= least] or list(of_parts)
     lacking = missing(read)
-    absent = nowhere(lacking, candidates)
+    absent = nowhere(lacking, candidates) if lacking.names else []  # it goes through the words of every candidate
     known = Verdict(
         kind="abstain",
         why="",
@@ -107,7 +107,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     if answers:
         return known.model_copy(update={"kind": "answer", "why": "the evidence speaks of what is asked"})
     why = why_nothing(empty) if empty is not None else _why(known, read, selection, context)
-    return known.model_copy(update={"why": why, "missing": absent})
+    return known.model_copy(update={"why": why, "missing": absent or nowhere(lacking, candidates)})
 
 
 def _several(state: RagState) -> list[SubQuestionState]:

@@ -14,7 +14,7 @@ from .answer import SubQuestion
 from .context import RagContext, spent_on, usable
 from .events import Resolved
 from .prompts import RESOLVE, UNKNOWN, numbered
-from .state import RagState, RagUpdate, SubQuestionState, ready, same_query
+from .state import RagState, RagUpdate, SubQuestionState, needed, ready, same_query
 
 _PASSAGES = 5
 """Read for one sub-question: its own best candidates."""
@@ -26,8 +26,7 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `sub_questions`, `queries`, `candidates` and what a person `dropped`; writes the answers into `sub_questions`, adds to `spent`."""
     subs, context = state["sub_questions"], runtime.context
     asked = {same_query(query["query"]) for query in state["queries"]}
-    needed = {other for sub in subs for other in sub["depends_on"]}
-    waited_for = [sub for sub in ready(subs) if sub["id"] in needed and not sub["answer"] and same_query(sub["question"]) in asked]
+    waited_for = [sub for sub in ready(subs) if sub["id"] in needed(subs) and not sub["answer"] and same_query(sub["question"]) in asked]
     if not waited_for:
         return {}
     candidates = await asyncio.to_thread(usable, state, context.corpus)

@@ -180,8 +180,12 @@ def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
 
 def last(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
     """Those that no other waits for: what they ask is what the question asks."""
-    needed = {other for sub in sub_questions for other in sub["depends_on"]}
-    return [sub for sub in ready(sub_questions) if sub["id"] not in needed]
+    return [sub for sub in ready(sub_questions) if sub["id"] not in needed(sub_questions)]
+
+
+def needed(sub_questions: Sequence[SubQuestionState]) -> set[int]:
+    """Ids of those that others wait for."""
+    return {other for sub in sub_questions for other in sub["depends_on"]}
 
 
 def fill(sub: SubQuestionState, answers: dict[int, str | None]) -> SubQuestionState:

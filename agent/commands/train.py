@@ -161,8 +161,8 @@ def selector(
             generate=chat or extracted,
             progress=lambda stage, done, total: tell(f"training: {stage}", done, total),
         )
-    if reader is not None and reader.resolve() != out.resolve():
-        shutil.copyfile(reader / PAIR, out / PAIR)
+    if reader is not None:
+        _bring(reader, out, PAIR)
     notes = [_KEPT] if start and _same_weights(start, load_network(out / SELECTOR)) else []
     settings = {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed}
     write_page(out, "train selector", settings, notes)
@@ -242,10 +242,8 @@ def calibrator(
     except ValueError as error:
         hint = "Give more, or answers that are known" + ("; --split all takes every question." if split != "all" else ".")
         raise UsageError(f"{len(rows)} questions are too few to calibrate with: {error}", hint) from None
-    if settings.weights is not None and settings.weights.resolve() != out.resolve():
-        for name in (PAIR, SELECTOR):  # what it is of, so that the folder can be used as it is
-            if (settings.weights / name).is_file():
-                shutil.copyfile(settings.weights / name, out / name)
+    if settings.weights is not None:
+        _bring(settings.weights, out, PAIR, SELECTOR)  # what it is of
     replace(made, weights=str(means["weights"])).save(out / CALIBRATION)
     _tell_calibration(rows, made, unseen)
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
@@ -366,6 +364,13 @@ def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]
     if lacking:
         terminal.note(f"{data}: {len(lacking):,} of {len(questions):,} questions are left out: {named}")
     return lacking
+
+
+def _bring(weights: Path, out: Path, *names: str) -> None:
+    """Copies those files that `weights` has, so that the folder can be used as it is."""
+    for name in names:
+        if (weights / name).is_file() and weights.resolve() != out.resolve():
+            shutil.copyfile(weights / name, out / name)
 
 
 def _once(out: Path, name: str, made_from: str, make: Callable[[], list[ListExample]]) -> list[ListExample]:
