@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -33,6 +34,8 @@ BATCH_TOKENS = 4096
 CUDA_BATCH_TOKENS = 65_536
 _SLAB = 4096
 _LEARNED_AT_ONCE = 1024
+_COUNTED, _LONGEST_COUNTED = 8192, 4096
+"""Texts whose number of tokens is remembered, and the characters of the longest of them."""
 _OFFSET_OF_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 """Architectures whose positions begin at 2: max_position_embeddings counts two that no token has."""
 
@@ -51,6 +54,8 @@ class Encoder:
         self.pooling = "mean" if embedded else read_pooling(folder)
         self._folder, self._config, self._embedded, self._chosen_device, self._cache_folder = folder, config, embedded, device, cache
         self._lock = threading.RLock()
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._counting = threading.Lock()
         self._model: SentenceModel | None = None
 
     @classmethod
@@ -112,8 +117,20 @@ class Encoder:
         return vectors
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, without special tokens, untruncated. Loads neither the weights nor torch."""
-        return [len(encoding.ids) for encoding in self._counter.encode_batch_fast([clean(text) for text in texts], add_special_tokens=False)]
+        """Tokens of each text, without special tokens, untruncated. Loads neither the weights nor torch.
+
+        Remembers the last few thousand: a selector counts the same passages for every question they are found for, in every round.
+        """
+        with self._counting:
+            counts = {text: self._counts[text] for text in texts if text in self._counts}
+        new = [text for text in dict.fromkeys(texts) if text not in counts]
+        counted = self._counter.encode_batch_fast([clean(text) for text in new], add_special_tokens=False)
+        counts.update(zip(new, (len(encoding.ids) for encoding in counted), strict=True))
+        with self._counting:
+            self._counts.update((text, counts[text]) for text in new if len(text) <= _LONGEST_COUNTED)
+            while len(self._counts) > _COUNTED:
+                self._counts.popitem(last=False)
+        return [counts[text] for text in texts]
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """(start, end) of each token in characters of `text`, untruncated, without special tokens. Loads neither the weights nor torch."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .network import Encoded, ListNetwork
+from .network import Encoded, ListNetwork, OneList
 
 MOST = 12
 """Picks of one list. More evidence than that no question of any set here has."""
@@ -135,22 +135,29 @@ def own_order(network: ListNetwork, encoded: Encoded, budgets: Tensor) -> tuple[
     """The policy's own order: the likeliest picks past STOP, up to MOST; and, as in `step_log_probs`, log P of every choice before each of them and
     where nothing more may be picked.
 
-    What `decode` selects is where it begins (see `until_stop`).
+    What `decode` selects is where it begins (see `until_stop`). List by list: this is what an answer waits for.
     """
-    state = State(encoded, budgets)
-    picks, steps = [], []
-    for _ in range(MOST):
-        logits = network.logits(encoded, state.chosen, state.last, state.open)
-        steps.append(F.log_softmax(logits, 1))
-        some = torch.isfinite(logits[:, :-1]).any(1)
-        if not some.any():
-            break
-        picks.append(torch.where(some, logits[:, :-1].argmax(1), -1))
-        state.pick(picks[-1])
-    places = torch.full((len(budgets), MOST), -1)
-    if picks:
-        places[:, : len(picks)] = torch.stack(picks, 1)
-    return Picks(places, (places >= 0).sum(1)), torch.stack(steps, 1)
+    orders: list[list[int]] = []
+    of_lists: list[list[Tensor]] = []
+    for row, left in enumerate(budgets.tolist()):
+        one = OneList(network, encoded, row)
+        orders.append([])
+        of_lists.append([])
+        for _ in range(MOST):
+            open_ = one.open(left)
+            logits = one.logits(open_)
+            of_lists[-1].append(F.log_softmax(logits, 0))
+            if not open_.any():
+                break
+            place = int(logits[:-1].argmax())
+            orders[-1].append(place)
+            left -= one.tokens[place]
+            one.pick(place)
+    steps = torch.full((len(orders), max(map(len, of_lists), default=1), encoded.keys.shape[1]), -torch.inf)
+    steps[:, :, -1] = 0.0  # STOP is sure where nothing may be picked
+    for row, of_list in enumerate(of_lists):
+        steps[row, : len(of_list)] = torch.stack(of_list)
+    return Picks.of(orders), steps
 
 
 def until_stop(picks: Picks, steps: Tensor) -> Picks:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from passel.tools import encoder as encoder_module
 from passel.tools import sentence_model
 from passel.tools.encoder import Encoder
 from passel.tools.errors import PasselError, UsageError
@@ -147,6 +149,26 @@ def test_a_long_text_is_cut_where_the_whole_would_be(encoder: Encoder, text: str
 
 def test_counts_are_without_special_tokens_and_untruncated(encoder: Encoder) -> None:
     assert encoder.count_tokens(["", "hello", "hello world", "word " * 1000]) == [0, 1, 2, 1000]
+
+
+def test_counts_are_remembered_but_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder.load(cache=False)
+    counter = encoder._counter
+    asked: list[str] = []
+
+    class Counter:
+        def encode_batch_fast(self, texts: list[str], **kwargs: bool) -> Any:
+            asked.extend(texts)
+            return counter.encode_batch_fast(texts, **kwargs)
+
+    monkeypatch.setattr(encoder, "_counter", Counter())
+    monkeypatch.setattr(encoder_module, "_COUNTED", 3)
+    long = "long " * 1000
+    assert encoder.count_tokens(["one", "two words", "one", long]) == [1, 2, 1, 1000]
+    assert encoder.count_tokens([long, "two words", "one", "and three more"]) == [1000, 2, 1, 3]
+    assert asked == ["one", "two words", long, long, "and three more"]
+    assert encoder.count_tokens(["four", "two words", "five"]) == [1, 2, 1]
+    assert len(encoder._counts) <= 3
 
 
 def test_threads_may_share_one() -> None:
