@@ -156,7 +156,7 @@ class OneList:
         first, _, second = network.query
         assert isinstance(first, nn.Linear)
         assert isinstance(second, nn.Linear)
-        of_question, of_mean, of_newest, of_count = first.weight.split([WIDTH, WIDTH, WIDTH, 1], 1)
+        of_question, of_mean, of_newest, of_count = torch.split(first.weight, [WIDTH, WIDTH, WIDTH, 1], 1)
         question, values, keys = encoded.question[row], encoded.values[row], encoded.keys[row] * WIDTH**-0.5
         self._hidden = F.linear(question, of_question, first.bias)
         self._newest = F.linear(network.start(question), of_newest)
