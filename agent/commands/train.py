@@ -19,6 +19,7 @@ import typer
 
 from ...tools.errors import UsageError
 from .. import progress, terminal
+from .evaluating import ALL_PAIRS
 from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _TOLD = 3
 def reader(
     data: DataArgument,
     out: OutOption,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 5,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, metavar="N")] = 3,
     folds: Annotated[bool, typer.Option("--folds", help="Train also the two half models that `train selector` needs for cross-fitting.")] = False,
     ranking_only: Annotated[bool, typer.Option("--ranking-only", help="No spans: a ranker, for `eval selection --against` to compare with.")] = False,
     seed: SeedOption = 0,
@@ -230,6 +231,7 @@ def calibrator(
             ) as prepared:
                 setup = _unseen(prepared) if bundled else prepared
                 selector = settings.selector(setup.encoder)
+                selector.pair.remembers = ALL_PAIRS  # the same questions are asked without their evidence
                 # a chat model writes wherever something is selected, as it does where a share is wished: what it would have written nobody knows
                 least = sys.float_info.min if chat else 0.0
                 asked = predictor(setup, partial(_always, selector), settings.budget, chat, selector.pair, least_confidence=least)
@@ -314,15 +316,20 @@ def _pair_models(reader: Path | None) -> Callable[[str], PairModel]:
     """By a question's id, a pair model that has not trained on it. The bundled one for questions that it cannot know."""
     from ...evals.datasets import is_val
     from ...evals.datasets.split import fold_of
-    from ...rerankers.default import pair_model
+    from ...rerankers.default import WEIGHTS, pair_model
     from ...tools.pair import PAIR
 
+    def remembering(folder: Path) -> PairModel:
+        model = pair_model(folder)
+        model.remembers = ALL_PAIRS  # a question's lists share passages: a third of all pairs are read already
+        return model
+
     if reader is None:
-        return lambda _: pair_model()
+        return lambda _: remembering(WEIGHTS)
     missing = next((file for file in (reader / PAIR, reader / "fold0" / PAIR, reader / "fold1" / PAIR) if not file.is_file()), None)
     if missing is not None:
         raise UsageError(f"--reader {reader}: {missing} is not there", "Make it with: passel train reader DATA… --folds --out DIR")
-    return lambda id: pair_model(reader if is_val(id) else reader / f"fold{1 - fold_of(id)}")
+    return lambda id: remembering(reader if is_val(id) else reader / f"fold{1 - fold_of(id)}")
 
 
 def _left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_title: bool) -> dict[str, set[str]]:

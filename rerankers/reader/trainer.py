@@ -27,7 +27,7 @@ from .losses import LossWeights, losses
 
 @dataclass(frozen=True, slots=True)
 class ReaderConfig:
-    epochs: int = 5
+    epochs: int = 3
     tokens: int = 12_000
     """Of a batch, about."""
     learning_rate: float = 1e-4

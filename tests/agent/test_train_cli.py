@@ -549,11 +549,11 @@ def test_lists_are_read_by_the_model_that_has_not_seen_their_question(passel: An
     assert passel("reader", films, "--out", "reader", "--folds").code == 0
     found: dict[str, str] = {}
 
-    def fake(folder: Path) -> Any:
-        return folder
+    def fake(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(folder=folder)
 
     def watched(question: Any, corpus: Any, setting: Any, model: Any) -> None:
-        found[question.id] = str(model)
+        found[question.id] = str(model.folder)
 
     monkeypatch.setattr("passel.rerankers.default.pair_model", fake)
     monkeypatch.setattr(training, "list_example", watched)
