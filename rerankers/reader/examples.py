@@ -14,9 +14,8 @@ from random import Random
 from typing import Literal
 
 from ...tools.pair_text import Reading, Window, windows
-from ...tools.sentences import sentences
 
-FORMAT = 2
+FORMAT = 1
 """Raised by hand when a reading example of the same question, or what is drawn of it, would be another: a training is not gone on with then."""
 LISTED = 8
 """Passages of a list that are read at a time: the gold ones, and others drawn anew each epoch."""
@@ -28,9 +27,6 @@ _WITHOUT_NAMING = 0.2
 """Share of passages that are read without the sentence that leads to them though it is known: at answering it may be unselected."""
 _WITHOUT_ANSWER = 0.12
 """Share of lists from which the passages with the answer are left out: then "no answer" is right."""
-_STRIPPED = 0.3
-"""Share of lists that hold a passage with the answer once more, without the sentences that state it: about what is asked, and no evidence for it.
-In half of them it stands in the place of the passage itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +87,15 @@ def draw(examples: Sequence[ReadingExample], random: Random) -> list[TargetList]
 def _drawn(example: ReadingExample, random: Random) -> list[LabelledPassage]:
     gold = [passage for passage in example.passages if passage.gold]
     others = [passage for passage in example.passages if not passage.gold]
-    stripped: list[LabelledPassage] = []
-    chance, one_answer = random.random(), example.reads == "list"
-    if one_answer and chance < _STRIPPED:
-        stripped = [copy for passage in gold if passage.answers and (copy := without_answer(passage))]
-    if one_answer and ((stripped and chance < _STRIPPED / 2) or (len(gold) > 1 and chance > 1 - _WITHOUT_ANSWER)):
+    if example.reads == "list" and len(gold) > 1 and random.random() < _WITHOUT_ANSWER:
         gold = [passage for passage in gold if not passage.answers]
     size = LISTED if len([passage for passage in example.passages if passage.gold]) > 1 else LISTED_OF_ONE
     keys = sorted(range(len(others)), key=lambda rank: random.random() ** (_HARD + rank), reverse=True)  # weighted, without replacement
-    passages = [*gold, *stripped, *(others[rank] for rank in keys[: max(0, size - len(gold) - len(stripped))])]
+    passages = [*gold, *(others[rank] for rank in keys[: max(0, size - len(gold))])]
     return [
         replace(passage, reading=replace(passage.reading, naming="")) if passage.reading.naming and random.random() < _WITHOUT_NAMING else passage
         for passage in passages
     ]
-
-
-def without_answer(passage: LabelledPassage) -> LabelledPassage | None:
-    """The passage without the sentences in which an answer stands. None where that leaves nothing, or title or naming sentence tell it as well."""
-    title, text, naming = passage.reading.title, passage.reading.text, passage.reading.naming
-    found = occurrences(text, passage.answers)
-    left = [text[start:end] for start, end in sentences(text) if not any(a < end and b > start for a, b in found)]
-    if not left or occurrences(f"{title}\n{naming}", passage.answers):
-        return None
-    return LabelledPassage(Reading(title, " ".join(left), naming), gold=False)
 
 
 def _target(example: ReadingExample, passage: LabelledPassage, of_passage: Sequence[Window], random: Random) -> Target:
