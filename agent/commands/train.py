@@ -39,6 +39,8 @@ DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="File
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for weights, curves and checkpoints.", show_default=False)]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
 _KEPT = "nothing that was learned earned more on val: these are the bundled weights, as they were"
+_ENOUGH_TO_CHOOSE = 20
+"""Lists of val; fewer, and their figures are told with a warning."""
 _TOLD = 3
 """Titles that are named where evidence is lacking."""
 
@@ -53,6 +55,7 @@ def reader(
     seed: SeedOption = 0,
 ) -> None:
     """The pair model: which passages are evidence, and where the answer stands. Questions of `val` (a tenth, by hash) choose the checkpoint."""
+    from ...evals.datasets import load
     from ...evals.report.training import write_page
     from ...evals.setup import prepare
     from ...evals.training import reading_sets
@@ -64,6 +67,10 @@ def reader(
     from ...tools.pair import PAIR, PairModel
 
     config = ReaderConfig(epochs=epochs, seed=seed, weights=RANKING if ranking_only else LossWeights())
+    bare = next((one for one in data if not load(one).pool), None)
+    if bare is not None:
+        where = "A reader learns from questions that bring theirs; on an indexed corpus the selector learns: passel train selector … --corpus C."
+        raise UsageError(f"{bare} has no passages to make a pool of", where)
     _folder(out)
     with progress.shown() as tell:
         with prepare(data, setting="pool", progress=tell) as setup:
@@ -127,13 +134,13 @@ def selector(
     folder = corpus_path(corpus) if corpus else None
     chat = ChatGenerator(cached_chat_model(model, base_url)) if model else None
     models = _pair_models(reader)
-    _folder(out)
     made_from = _made_from(data, folder, reader)
     without = _left_out(data, folder, bundled=reader is None, by_title=not answers_only)
     parts = parts_of(data, folder, drop=not answers_only)
     asked = [(part, one.id) for part in parts for one in questions_of(part, without=without[part.data], answers_only=answers_only)]
     val = sum(is_val(id) for _, id in asked)
     check_enough(len(asked) - val, val, answers_only=answers_only)  # reading takes minutes to hours, and would not make them more
+    _folder(out)
     tried = _spread(asked, limit) if limit else []
     with progress.shown() as tell:
         lists: list[ListExample] = []
@@ -167,7 +174,7 @@ def selector(
     notes = [_KEPT] if start and _same_weights(start, load_network(out / SELECTOR)) else []
     settings = {"data": ", ".join(data), "corpus": corpus, "model": model, "answers only": answers_only, "seed": seed}
     write_page(out, "train selector", settings, notes)
-    _tell(chosen, labelled=not answers_only)
+    _tell(chosen, sum(is_val(one.id) for one in examples), labelled=not answers_only)
     for note in notes:
         terminal.note(note)
     if chat and chat.failed:
@@ -230,13 +237,16 @@ def calibrator(
                 [file], setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
             ) as prepared:
                 setup = _unseen(prepared) if bundled else prepared
+                if folder:
+                    lacking = _lacking(file, setup.questions, folder)
+                    setup = replace(setup, questions=tuple(question for question in setup.questions if question.id not in lacking))
                 selector = settings.selector(setup.encoder)
                 selector.pair.remembers = ALL_PAIRS  # the same questions are asked without their evidence
                 # a chat model writes wherever something is selected, as it does where a share is wished: what it would have written nobody knows
                 least = sys.float_info.min if chat else 0.0
                 asked = predictor(setup, partial(_always, selector), settings.budget, chat, selector.pair, least_confidence=least)
-                name = prepared.questions[0].dataset.replace("/", " ")
-                with Predictions(out / "runs" / f"{name} {kind}.jsonl", digest_of(setup.settings)) as kept:
+                name, run = prepared.questions[0].dataset.replace("/", " "), digest_of(setup.settings)
+                with Predictions(out / "runs" / f"{name} {kind} {run[:8]}.jsonl", run) as kept:  # other weights, other runs
                     lines = predict_all(setup.questions, asked, kept, progress=partial(tell, f"asking {name}, evidence {kind}"))
                 rows += calibration_rows(setup.questions, lines, kind)
     try:
@@ -248,6 +258,8 @@ def calibrator(
         _bring(settings.weights, out, PAIR, SELECTOR)  # what it is of
     replace(made, weights=str(means["weights"])).save(out / CALIBRATION)
     _tell_calibration(rows, made, unseen)
+    if folder and all(row.there for row in rows):
+        terminal.note('no question has "answerable": false, so `answerable` stays what it was; `confidence` is new')
     terminal.note(f"{out / CALIBRATION}: the calibration of these weights. Use it with PASSEL_WEIGHTS={out}")
 
 
@@ -265,12 +277,12 @@ def _unseen(setup: Setup) -> Setup:
     return replace(setup, questions=tuple(question for question in setup.questions if question.id not in known))
 
 
-def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:
-    """On `val`: what each stage reached. Support is known where passages are labelled."""
+def _tell(chosen: Mapping[str, Any], val: int, *, labelled: bool) -> None:
+    """On so many lists of `val`: what each stage reached. Support is known where passages are labelled."""
     from rich.table import Table
 
     support = ["support F1 (mean of the sets)"] if labelled else []
-    table = Table("on val", "reward", "answer F1", *support, "passages", "tokens", box=None)
+    table = Table(f"on {val:,} {'list' if val == 1 else 'lists'} of val", "reward", "answer F1", *support, "passages", "tokens", box=None)
     for stage in ("start", "imitation", "grpo"):
         if stage not in chosen:
             continue
@@ -278,6 +290,8 @@ def _tell(chosen: Mapping[str, Any], *, labelled: bool) -> None:
         shown = [figures["val reward"], figures.get("val answer", 0.0), *([figures["score"]] if labelled else []), figures["val length"]]
         table.add_row({"start": "before", "grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
+    if val < _ENOUGH_TO_CHOOSE:
+        terminal.note(f"{val} of val are too few to choose by: what is better on them may be so by chance. A tenth of your questions is val")
 
 
 def _tell_calibration(rows: Sequence[CalibrationRow], made: Calibration, unseen: Sequence[float]) -> None:
@@ -351,8 +365,17 @@ def _left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_tit
         if known:
             terminal.note(f"{one}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
         lacking = _lacking(one, questions, corpus) if corpus and by_title else set()
-        found[one] = {*known, *lacking}
+        found[one] = {*known, *lacking, *(_repeated(one, questions) if corpus else ())}
     return found
+
+
+def _repeated(data: str, questions: Sequence[Question]) -> set[str]:
+    """Ids of the questions that were asked before: one of them in val would choose by what it was trained on. Says how many."""
+    first: dict[str, str] = {}
+    repeated = {one.id for one in questions if first.setdefault(" ".join(one.question.casefold().split()), one.id) != one.id}
+    if repeated:
+        terminal.note(f"{data}: {len(repeated):,} of {len(questions):,} questions are left out: the file asks them more than once")
+    return repeated
 
 
 def _lacking(data: str, questions: Sequence[Question], folder: Path) -> set[str]:

@@ -111,7 +111,11 @@ def check_enough(train: int, val: int, *, answers_only: bool) -> None:
     if not train or not val:
         what = f"{train + val} usable lists, none of them of a question of {'val' if train else 'train'}"
         wanted = "answers" if answers_only else "labelled evidence"
-        raise UsageError(what, f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses.")
+        hint = f"Give more questions with {wanted}: by the hash of their ids a tenth of them is val, which chooses."
+        if not train and not val:
+            how = "`answers` holds them." if answers_only else "`gold_titles` names it on your own corpus; --answers-only needs none."
+            hint = f"No question has {wanted}: {how}"
+        raise UsageError(what, hint)
 
 
 def _usable(examples: Sequence[ListExample], config: SelectorConfig) -> list[ListExample]:
