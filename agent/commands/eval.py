@@ -40,9 +40,9 @@ MixedOption = Annotated[
     typer.Option("--mixed", help="Of all questions of the multi-hop sets, or of as many of each as the smallest has."),
 ]
 DropOption = Annotated[
-    Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others,")
+    Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others.")
 ]
-RateOption = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="in this share of the questions.")]
+RateOption = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="Share of the questions in which --drop-gold does so.")]
 PerturbOption = Annotated[
     str | None,
     typer.Option(

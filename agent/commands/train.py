@@ -20,7 +20,7 @@ import typer
 from ...tools.errors import UsageError
 from .. import progress, terminal
 from .evaluating import ALL_PAIRS
-from .options import BaseUrlOption, CorpusOption, ModelOption, cached_chat_model
+from .options import BaseUrlOption, ModelOption, cached_chat_model
 
 if TYPE_CHECKING:
     from ...evals.calibrating import CalibrationRow
@@ -37,6 +37,9 @@ train = typer.Typer(help="Train the reader and the selector, on data sets or on 
 
 DataArgument = Annotated[list[str], typer.Argument(metavar="DATA…", help="Files of labelled questions.", show_default=False)]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for weights, curves and checkpoints.", show_default=False)]
+OwnCorpusOption = Annotated[
+    str | None, typer.Option("--corpus", "-c", metavar="NAME|DIR", help="Where DATA are questions on your own corpus: its name or folder.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N")]
 _KEPT = "nothing that was learned earned more on val: these are the bundled weights, as they were"
 _ENOUGH_TO_CHOOSE = 20
@@ -102,7 +105,7 @@ def selector(
     reader: Annotated[
         Path | None, typer.Option("--reader", metavar="DIR", help="What `train reader --folds` made of the same files; else the bundled one.")
     ] = None,
-    corpus: CorpusOption = None,
+    corpus: OwnCorpusOption = None,
     answers_only: Annotated[
         bool, typer.Option("--answers-only", help="Use no passage labels: start from the best cut rule, learn from answers alone.")
     ] = False,
@@ -187,7 +190,7 @@ def selector(
 def calibrator(
     data: DataArgument,
     out: OutOption,
-    corpus: CorpusOption = None,
+    corpus: OwnCorpusOption = None,
     split: Annotated[
         Literal["all", "train", "val"] | None,
         typer.Option(
