@@ -285,7 +285,7 @@ def _tell(chosen: Mapping[str, Any], val: int, *, labelled: bool) -> None:
     from rich.table import Table
 
     support = ["support F1 (mean of the sets)"] if labelled else []
-    table = Table(f"on {val:,} {'list' if val == 1 else 'lists'} of val", "reward", "answer F1", *support, "passages", "tokens", box=None)
+    table = Table("on val", "reward", "answer F1", *support, "passages", "tokens", box=None)
     for stage in ("start", "imitation", "grpo"):
         if stage not in chosen:
             continue
@@ -293,8 +293,8 @@ def _tell(chosen: Mapping[str, Any], val: int, *, labelled: bool) -> None:
         shown = [figures["val reward"], figures.get("val answer", 0.0), *([figures["score"]] if labelled else []), figures["val length"]]
         table.add_row({"start": "before", "grpo": "GRPO"}.get(stage, stage), *(f"{value:.3f}" for value in shown), f"{figures['val tokens']:.0f}")
     terminal.say(table)
-    if val < _ENOUGH_TO_CHOOSE:
-        terminal.note(f"{val} of val are too few to choose by: what is better on them may be so by chance. A tenth of your questions is val")
+    few = "; they are too few to choose by: what is better on them may be so by chance" if val < _ENOUGH_TO_CHOOSE else ""
+    terminal.note(f"chosen by {val:,} of val, a tenth of the questions{few}")
 
 
 def _tell_calibration(rows: Sequence[CalibrationRow], made: Calibration, unseen: Sequence[float]) -> None:
