@@ -26,7 +26,8 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `sub_questions`, `queries`, `candidates` and what a person `dropped`; writes the answers into `sub_questions`, adds to `spent`."""
     subs, context = state["sub_questions"], runtime.context
     asked = {same_query(query["query"]) for query in state["queries"]}
-    waited_for = [sub for sub in ready(subs) if sub["id"] in needed(subs) and not sub["answer"] and same_query(sub["question"]) in asked]
+    wanted = needed(subs)
+    waited_for = [sub for sub in ready(subs) if sub["id"] in wanted and not sub["answer"] and same_query(sub["question"]) in asked]
     if not waited_for:
         return {}
     candidates = await asyncio.to_thread(usable, state, context.corpus)

@@ -180,7 +180,8 @@ def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
 
 def last(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
     """Those that no other waits for: what they ask is what the question asks."""
-    return [sub for sub in ready(sub_questions) if sub["id"] not in needed(sub_questions)]
+    waited_for = needed(sub_questions)
+    return [sub for sub in ready(sub_questions) if sub["id"] not in waited_for]
 
 
 def needed(sub_questions: Sequence[SubQuestionState]) -> set[int]:
