@@ -14,8 +14,9 @@ from random import Random
 from typing import Literal
 
 from ...tools.pair_text import Reading, Window, windows
+from ...tools.sentences import sentences
 
-FORMAT = 1
+FORMAT = 3
 """Raised by hand when a reading example of the same question, or what is drawn of it, would be another: a training is not gone on with then."""
 LISTED = 8
 """Passages of a list that are read at a time: the gold ones, and others drawn anew each epoch."""
@@ -27,6 +28,9 @@ _WITHOUT_NAMING = 0.2
 """Share of passages that are read without the sentence that leads to them though it is known: at answering it may be unselected."""
 _WITHOUT_ANSWER = 0.12
 """Share of lists from which the passages with the answer are left out: then "no answer" is right."""
+_STRIPPED = 0.3
+"""Share of lists that hold a passage with the answer once more, without the sentences that state it: about what is asked, and "no answer" is right.
+In half of them it stands in the place of the passage itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class LabelledPassage:
     gold: bool
     answers: tuple[str, ...] = ()
     """Wordings to be found in it; (): nothing is to be found."""
+    ranked: bool = True
+    """Whether `gold` is known, and teaches relevance and order; else it teaches spans alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Target:
     """One window to be read, and what is to be found there."""
 
     window: Window
-    gold: bool
+    gold: bool | None
+    """None: not known."""
     starts: tuple[int, ...]
     """Tokens of the window at which an answer begins,"""
     ends: tuple[int, ...]
@@ -87,15 +94,32 @@ def draw(examples: Sequence[ReadingExample], random: Random) -> list[TargetList]
 def _drawn(example: ReadingExample, random: Random) -> list[LabelledPassage]:
     gold = [passage for passage in example.passages if passage.gold]
     others = [passage for passage in example.passages if not passage.gold]
-    if example.reads == "list" and len(gold) > 1 and random.random() < _WITHOUT_ANSWER:
+    stripped: list[LabelledPassage] = []
+    chance, one_answer = random.random(), example.reads == "list"
+    if one_answer and chance < _STRIPPED:
+        stripped = [copy for passage in gold if passage.answers and (copy := without_answer(passage))]
+    if one_answer and ((stripped and chance < _STRIPPED / 2) or (len(gold) > 1 and chance > 1 - _WITHOUT_ANSWER)):
         gold = [passage for passage in gold if not passage.answers]
     size = LISTED if len([passage for passage in example.passages if passage.gold]) > 1 else LISTED_OF_ONE
     keys = sorted(range(len(others)), key=lambda rank: random.random() ** (_HARD + rank), reverse=True)  # weighted, without replacement
-    passages = [*gold, *(others[rank] for rank in keys[: max(0, size - len(gold))])]
+    passages = [*gold, *stripped, *(others[rank] for rank in keys[: max(0, size - len(gold) - len(stripped))])]
     return [
         replace(passage, reading=replace(passage.reading, naming="")) if passage.reading.naming and random.random() < _WITHOUT_NAMING else passage
         for passage in passages
     ]
+
+
+def without_answer(passage: LabelledPassage) -> LabelledPassage | None:
+    """The passage without the sentences in which an answer stands. None where that leaves nothing, or title or naming sentence tell it as well.
+
+    What is left may still be on the way to an answer, or not: as evidence it has no label.
+    """
+    title, text, naming = passage.reading.title, passage.reading.text, passage.reading.naming
+    found = occurrences(text, passage.answers)
+    left = [text[start:end] for start, end in sentences(text) if not any(a < end and b > start for a, b in found)]
+    if not left or occurrences(f"{title}\n{naming}", passage.answers):
+        return None
+    return LabelledPassage(Reading(title, " ".join(left), naming), gold=False, ranked=False)
 
 
 def _target(example: ReadingExample, passage: LabelledPassage, of_passage: Sequence[Window], random: Random) -> Target:
@@ -106,7 +130,7 @@ def _target(example: ReadingExample, passage: LabelledPassage, of_passage: Seque
         labelled = False
     else:
         labelled = example.reads == "list" or bool(starts)
-    return Target(window, passage.gold, starts, ends, labelled)
+    return Target(window, passage.gold if passage.ranked else None, starts, ends, labelled)
 
 
 def answer_tokens(window: Window, passage: LabelledPassage) -> tuple[tuple[int, ...], tuple[int, ...]]:

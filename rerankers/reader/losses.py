@@ -53,9 +53,11 @@ def losses(network: PairNetwork, lists: Sequence[TargetList], device: str) -> di
     for one in lists:
         here = range(place, place + len(one.targets))
         place += len(one.targets)
-        gold = torch.tensor([target.gold for target in one.targets], dtype=torch.float32, device=device)
-        scores = relevance[here.start : here.stop]
-        sums.setdefault("relevance", []).append(F.binary_cross_entropy_with_logits(scores, gold))
+        told = [i for i in here if targets[i].gold is not None]
+        gold = torch.tensor([targets[i].gold for i in told], dtype=torch.float32, device=device)
+        scores = relevance[told]
+        if told:
+            sums.setdefault("relevance", []).append(F.binary_cross_entropy_with_logits(scores, gold))
         if 0 < gold.sum() < len(gold):
             sums.setdefault("order", []).append(-(F.log_softmax(scores, 0) * gold).sum() / gold.sum())
         margins = [_margins(logits, begins[i], targets[i]) for i in here]
@@ -65,7 +67,7 @@ def losses(network: PairNetwork, lists: Sequence[TargetList], device: str) -> di
         if each:
             sums.setdefault("each_span", []).append(torch.stack(each).mean())
         if one.example.yes is not None and gold.any():
-            sums.setdefault("yes", []).append(_all_of(yes[here.start : here.stop][gold.bool()], one.example.yes))
+            sums.setdefault("yes", []).append(_all_of(yes[told][gold.bool()], one.example.yes))
     return {name: torch.stack(values).sum() for name, values in sums.items()}
 
 

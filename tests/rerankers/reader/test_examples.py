@@ -21,6 +21,7 @@ from passel.rerankers.reader.examples import (
     answer_tokens,
     draw,
     occurrences,
+    without_answer,
 )
 from passel.tools.pair_text import OVERLAP, Reading, windows
 
@@ -114,7 +115,7 @@ def drawn(example: ReadingExample, count: int = 200) -> list[tuple[Target, ...]]
 
 
 def golds(targets: tuple[Target, ...]) -> int:
-    return sum(target.gold for target in targets)
+    return sum(target.gold is True for target in targets)
 
 
 def test_the_gold_passages_and_others_that_change() -> None:
@@ -158,6 +159,38 @@ def test_now_and_then_the_answer_is_not_there() -> None:
     assert {golds(targets) for targets in single} == {1}
     each = drawn(replace(EXAMPLE, reads="each"), 100)
     assert {golds(targets) for targets in each} == {2}
+
+
+def test_now_and_then_the_sentence_with_the_answer_is_not_there() -> None:
+    text = "Ilse Marn was an architect. She was born in Sedge. Her brother painted ships."
+    example = replace(EXAMPLE, passages=(LabelledPassage(Reading("Ilse Marn", text), True, ("Sedge",)), *OTHERS))
+    copy = replace(example.passages[0].reading, text="Ilse Marn was an architect. Her brother painted ships.")
+    ((stripped,),) = windows([(QUESTION, copy)])
+    lists = drawn(example, 400)
+    held = [targets for targets in lists if any(target.window.tokens == stripped.tokens for target in targets)]
+    assert 0.22 < len(held) / len(lists) < 0.38
+    assert 0.35 < sum(golds(targets) for targets in held) / len(held) < 0.65, "beside the passage itself, or in its place"
+    copies = [target for targets in held for target in targets if target.window.tokens == stripped.tokens]
+    assert {target.gold for target in copies} == {None}, "the way to the answer, or not: nobody knows"
+    assert all(target.labelled and not target.starts for target in copies)
+    assert {len(targets) for targets in lists} == {LISTED_OF_ONE}
+    for reads in ("each", "nothing"):
+        assert {golds(targets) for targets in drawn(replace(example, reads=reads), 100)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "naming", "left"),
+    [
+        ("Ilse", "She was born in Sedge. She painted. Sedge is old.", "", "She painted."),
+        ("Ilse", "She was born in Sedge.", "", None),
+        ("Sedge", "Sedge is old. It has a mill.", "", None),
+        ("Ilse", "She was born in Sedge. She painted.", "Sedge: Ilse was born here.", None),
+        ("Ilse", "She was born in Sedge. She painted.", "Harbour Hall: Ilse designed it.", "She painted."),
+    ],
+)
+def test_a_passage_without_its_answer(title: str, text: str, naming: str, left: str | None) -> None:
+    copy = without_answer(LabelledPassage(Reading(title, text, naming), True, ("Sedge",)))
+    assert copy == (left and LabelledPassage(Reading(title, left, naming), False, ranked=False))
 
 
 def test_now_and_then_the_naming_sentence_is_not_read() -> None:

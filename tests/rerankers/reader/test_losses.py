@@ -162,6 +162,15 @@ def test_a_list_of_one_kind_has_no_order(indifferent: PairNetwork, passages: tup
     assert found.keys() == ({"relevance", "yes"} if passages[0].gold else {"relevance"})
 
 
+def test_of_a_passage_without_a_label_spans_alone_are_learned(untrained: PairNetwork) -> None:
+    (one,) = drawn(ReadingExample("q", "Where?", (HALL, MARN, GEESE, ARN), "list"))
+    unknown = tuple(replace(target, gold=None) if place == 3 else target for place, target in enumerate(one.targets))
+    found, without = values(untrained, replace(one, targets=unknown)), values(untrained, replace(one, targets=one.targets[:3]))
+    assert {name: found[name] for name in ("relevance", "order")} == pytest.approx({name: without[name] for name in ("relevance", "order")}, rel=0.02)
+    assert found["list_span"] == pytest.approx(values(untrained, one)["list_span"], rel=0.02)
+    assert values(untrained, replace(one, targets=unknown[3:])).keys() == {"list_span", "each_span"}
+
+
 def test_an_answer_that_is_not_to_be_seen_makes_the_list_say_nothing_of_spans(indifferent: PairNetwork) -> None:
     """Neither "here" nor "nowhere" would be right."""
     worded_otherwise = replace(MARN, answers=("the village of Sedge",))
