@@ -13,10 +13,10 @@ _SAID = re.compile(
 
 
 def is_small_talk(text: str) -> bool:
-    """
+    """A text without a word is.
+
     >>> is_small_talk("Hello there!"), is_small_talk("Thanks, bye."), is_small_talk("Hello, who built the bridge?")
     (True, True, False)
     """
     parts = [" ".join(part.split()) for part in re.split(r"[^\w'’ ]+|_+", text.replace("’", "'").casefold())]
-    said = [part for part in parts if part]
-    return bool(said) and all(_SAID.fullmatch(part) for part in said)
+    return all(_SAID.fullmatch(part) for part in parts if part)

@@ -10,14 +10,16 @@ from passel.tools.small_talk import is_small_talk
 
 
 @pytest.mark.parametrize(
-    "text", ["hi", "Hello!", "  thanks!! ", "Thank you very much.", "ok, thanks", "How are you today?", "Good morning", "bye :)", "What’s up?"]
+    "text",
+    ["hi", "Hello!", "  thanks!! ", "Thank you very much.", "ok, thanks", "How are you today?", "Good morning", "bye :)", "What’s up?"]
+    + ["", "???", "…!", "🙂"],
 )
 def test_it_asks_nothing(text: str) -> None:
     assert is_small_talk(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "…", "Hello, who built it?", "How deep is it?", "Hi-Fi", "Who wrote Hello?", "Test results", "yes or no: red?", "好", "Thanksgiving"]
+    "text", ["Hello, who built it?", "How deep is it?", "Hi-Fi", "Who wrote Hello?", "Test results", "yes or no: red?", "好", "§ 5?", "Thanksgiving"]
 )
 def test_it_is_asked_about(text: str) -> None:
     assert not is_small_talk(text)
