@@ -312,13 +312,13 @@ class Agent:
         )
 
     def _events(self, question: str, **options: Any) -> AsyncIterator[Event]:
-        """One run, for every way of asking. Raises UsageError on an option that there is not, or a budget that is none."""
-        known = inspect.getfullargspec(self._run).kwonlyargs
+        """One run, for every way of asking. Raises UsageError, before anything runs, on an option that there is not and on a bad one."""
+        known = inspect.getfullargspec(self._checked).kwonlyargs
         if unknown := [name for name in options if name not in known]:
             raise UsageError(f"ask has no option {unknown[0]!r}", f"There are {', '.join(sorted(known))}.")
-        return self._run(question, **{**options, "budget": _budget(options.get("budget"))})
+        return self._checked(question, **{**options, "budget": _budget(options.get("budget"))})
 
-    async def _run(
+    def _checked(
         self,
         question: str,
         *,
@@ -335,6 +335,11 @@ class Agent:
         asked = checked_input(question, history=history, filters=filters, id=id, approve=_steps(approve, thread), plan=plan)
         if evidence_only and thread is not None:
             raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
+        return self._run(asked, budget, thread, config, evidence_only)
+
+    async def _run(
+        self, asked: RagInput, budget: Budget | None, thread: str | None, config: RunnableConfig | None, evidence_only: bool
+    ) -> AsyncIterator[Event]:
         context = self.context(budget)
 
         def begin(asked: RagInput, config: RunnableConfig) -> AsyncIterator[Event]:
@@ -416,7 +421,7 @@ class Agent:
             async with gate:
                 return cast(Answer, await _last(events))
 
-        runs = [self._events(checked_question(question), **options) for question in questions]  # refused before any of them costs something
+        runs = [self._events(question, **options) for question in questions]  # refused before any of them costs something
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(events)) for events in runs]
         return [task.result() for task in tasks]

@@ -37,15 +37,19 @@ def corpora() -> list[Path]:
 def delete_corpus(folder: Path) -> None:
     """With it go the conversations about it and those of its answers that nobody judged. Raises CorpusBusy, and PasselError where these cannot go.
 
-    The database goes last: until then the folder is a corpus, which can be deleted.
+    The database goes last: until then the folder is a corpus, which can be deleted. Files of others stay, and so does the folder then.
     """
     with write_lock(folder):
         id = _id(folder)
         _forget(folder, id)
         shutil.rmtree(folder / "versions", ignore_errors=True)
-        for file in sorted(folder.glob(f"{_DATABASE}*"), key=lambda file: -len(file.name)):
-            file.unlink()
-    shutil.rmtree(folder)
+        for file in sorted(folder.iterdir(), key=lambda file: -len(file.name)):
+            if file.name.startswith(_DATABASE) and _FILES.fullmatch(file.name):
+                file.unlink()
+    for name in ("write.lock", "writer.json"):
+        (folder / name).unlink(missing_ok=True)
+    if not foreign(folder):
+        folder.unlink() if folder.is_symlink() else folder.rmdir()
     _forget(folder, id)  # what a run that was under way wrote meanwhile
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -118,16 +120,20 @@ def _explained(bad: ErrorDetails) -> str:
 
 
 def _refuse_unknown(settings: type[Settings]) -> None:
-    """A misspelt name, in passel.toml or as PASSEL_…, would otherwise go unnoticed. Raises ValueError."""
+    """A misspelt name, in passel.toml, in .env or as PASSEL_…, would otherwise go unnoticed. Raises ValueError."""
     file = Path(str(settings.model_config.get("toml_file")))
     try:
         given = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    in_environment = {name.removeprefix("PASSEL_").partition("__")[0].lower() for name in os.environ if name.startswith("PASSEL_")}
-    for where, names in ((str(file), set(given)), ("the environment", in_environment - _NO_SETTINGS)):
+    in_file = dotenv_values(str(settings.model_config.get("env_file")))
+    for where, names in ((str(file), set(given)), (".env", _named(in_file)), ("the environment", _named(os.environ) - _NO_SETTINGS)):
         if unknown := sorted(names - set(settings.model_fields)):
             raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")
+
+
+def _named(variables: Iterable[str]) -> set[str]:
+    return {name[len("PASSEL_") :].partition("__")[0].lower() for name in variables if name.upper().startswith("PASSEL_")}
 
 
 _NO_SETTINGS = {"home", "debug", "log", "test_gguf"}

@@ -58,7 +58,7 @@ async def run(
     stale = given is question  # the first state that a thread shows still holds the last question's answer
     failure: str | None = None
     waits: tuple[Interrupt, ...] = ()
-    options: RunnableConfig = {"recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks, **(config or {})}
+    options: RunnableConfig = {**(config or {}), "recursion_limit": _STEPS + _STEPS_OF_A_LOOK * context.budget.looks}  # ours, not a host graph's
     try:
         stop = ["generate"] if evidence_only else None
         modes: list[StreamMode] = ["custom", "values"]

@@ -147,6 +147,11 @@ class Corpus:
         with self._store.reading() as reading:
             return reading.seq
 
+    @property
+    def replaced(self) -> bool:
+        """Whether it was deleted, or made anew, while it was open: then nothing of it can be read any more, and it has to be opened again."""
+        return self._store.replaced
+
     # ---- writing, under the file lock ----
 
     def index(self, paths: Path | str | Sequence[Path | str], *, wait: float = 0, progress: Callable[[Progress], None] | None = None) -> IndexReport:

@@ -442,14 +442,18 @@ class Store:
         for connection in idle:
             connection.close()
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the file was deleted, or made anew, while it was open: it can no longer be read."""
+        try:
+            return self.path.stat().st_ino != self._file
+        except FileNotFoundError:
+            return True
+
     def _take(self) -> sqlite3.Connection:
         if self._closed:
             raise UsageError(f"the corpus {self.path.parent.name!r} is closed")
-        try:
-            file = self.path.stat().st_ino
-        except FileNotFoundError:
-            file = 0
-        if not file or file != self._file:
+        if self.replaced:
             raise PasselError(f"the corpus {self.path.parent.name!r} was deleted or made anew while it was open", "Open it again.")
         with self._lock:
             if self._process != os.getpid():  # a forked child must not touch its parent's connections, nor close them

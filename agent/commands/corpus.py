@@ -99,11 +99,11 @@ def delete(
     if not is_corpus(folder):
         raise UsageError(f"there is no corpus in {folder}", "Those that have a name: passel corpus list")
     if source is None:
-        if others := foreign(folder):
-            raise UsageError(f"{folder} holds other files than the corpus ({', '.join(others[:3])}): nothing was deleted", "Move them away first.")
         _agreed(f"Delete the corpus {folder.name} in {folder}, and the conversations about it?", yes)
         delete_corpus(folder)
         terminal.say(f"Deleted the corpus {folder.name}.")
+        if others := foreign(folder):
+            terminal.say(f"{folder} stays, for it holds other files: {', '.join(others[:3])}")
         return
     with open_corpus(settings) as opened:
         if source not in opened.sources():

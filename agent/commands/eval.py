@@ -351,13 +351,13 @@ def rerank(
     from ...evals.datasets.trec import read_qrels, read_requests
     from ...evals.experiments import rerank as experiment
     from ...evals.predictions import Predictions, digest_of
-    from ...rerankers.default import digest
     from ...tools.encoder import Encoder
+    from ..settings import Settings
 
     outputs = Outputs(json, predictions, html, results)
-    encoder = Encoder.load()
+    encoder, own = Encoder.load(), Settings.load()
     requests, judgements = read_requests(file, texts), read_qrels(qrels)
-    rank = experiment.ranker(reranker, encoder)
+    rank = experiment.ranker(reranker, encoder, own.weights_in_use, own.device)
     settings = {
         "experiment": "rerank",
         "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": sha256_of(file)}],
@@ -367,7 +367,7 @@ def rerank(
         "seed": seed,
     }
     if reranker == "pointwise":
-        settings["weights"] = digest()
+        settings["weights"] = own.digest()
     run = digest_of({**settings, "reranker": reranker, "passel": __version__})
     with Predictions(outputs.predictions, run) as kept, progress.shown() as tell:
         result, lines = experiment.run(

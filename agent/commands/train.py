@@ -130,12 +130,12 @@ def selector(
     from ...rerankers.selector.selector import SELECTOR, load_network
     from ...rerankers.selector.trainer import SelectorConfig, check_enough, train_selector
     from ...tools.pair import PAIR
-    from ..settings import corpus_path
+    from ..settings import Settings, corpus_path
 
     if reader is not None and corpus is not None:
         raise UsageError("--reader is for training from data sets, --corpus goes on from the bundled weights", "Leave one of them out.")
     folder = corpus_path(corpus) if corpus else None
-    chat = ChatGenerator(cached_chat_model(model, base_url)) if model else None
+    chat = ChatGenerator(cached_chat_model(model, Settings.load(base_url=base_url).base_url)) if model else None
     models = _pair_models(reader)
     made_from = _made_from(data, folder, reader)
     without = _left_out(data, folder, bundled=reader is None, by_title=not answers_only)

@@ -73,7 +73,7 @@ def create_app(serving: Serving, *, key: str | None, hosts: Collection[str] = ()
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["*"],  # OpenAI's clients send some of their own; origin and key are what is checked
             expose_headers=["Retry-After", "X-Request-Id"],
         )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

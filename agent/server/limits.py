@@ -21,9 +21,9 @@ class Limits:
     requests_per_minute: int = 240
     """Of one key, or of one address where no key is set; as many may come at once."""
     at_once: int = 8
-    """Requests that the server works on at the same time, whoever sent them."""
+    """POST requests that the server works on at the same time, whoever sent them; the others only look something up."""
     seconds: float = 150.0
-    """Of one request, from its first byte to its answer's last; then its work is cancelled."""
+    """Of one POST request, from its first byte to its answer's last; then its work is cancelled."""
     upload_seconds: float = 1_800.0
     """Of one upload, indexing included."""
     body_bytes: int = 4_000_000

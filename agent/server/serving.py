@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ...tools.corpus import Corpus
 from ...tools.encoder import Encoder
 from ...tools.errors import CorpusMismatch
+from ...tools.lock import write_lock
 from ..agent import Agent
 from ..corpora import corpora, delete_corpus
 from ..settings import Settings, corpora_folder
@@ -65,29 +66,24 @@ class Serving:
         """The agent of a corpus, opened when it is first asked for; None for the default. Raises ApiError 404 where there is no such corpus."""
         name = name or self.default
         with self._opening:
-            known = self._open.get(name)
+            known = self._known(name)
             if known is None:
-                folder = self.folders().get(name)
-                if folder is None:
-                    raise no_corpus(name)
-                known = self._open[name] = self._opened(folder)
+                self._shut(name)
+                known = self._open[name] = self._opened(self._folder(name))
             return known.agent
 
     async def aagent(self, name: str | None = None) -> Agent:
         """`agent`; the first time, which takes a while, in a thread."""
-        known = self._open.get(name or self.default)
+        known = self._known(name or self.default)
         return known.agent if known else await asyncio.to_thread(self.agent, name)
 
     async def on(self, name: str, do: Callable[[Corpus], T]) -> T:
         """What `do` gives of a corpus, in a thread. One that nobody has asked yet is opened for this alone. Raises ApiError 404."""
-        known = self._open.get(name)
+        known = self._known(name)
         return await asyncio.to_thread(do, known.agent.corpus) if known else await asyncio.to_thread(self._on, name, do)
 
     def _on(self, name: str, do: Callable[[Corpus], T]) -> T:
-        folder = self.folders().get(name)
-        if folder is None:
-            raise no_corpus(name)
-        with self._corpus(folder) as corpus:
+        with self._corpus(self._folder(name)) as corpus:
             return do(corpus)
 
     def create(self, name: str) -> None:
@@ -101,15 +97,13 @@ class Serving:
             Corpus.open(corpora_folder() / name, encoder=self.encoder, create=True).close()
 
     def delete(self, name: str) -> None:
-        """Raises ApiError 404 and 409, and CorpusBusy while something is written to it. What runs on the corpus is cancelled."""
+        """What runs on the corpus is cancelled. Raises ApiError 404 and 409, and CorpusBusy while something is written to it: then nothing is."""
         if name == self.default:
             raise ApiError(409, "The corpus that this server was started with cannot be deleted while it runs.", code="corpus_served")
         with self._opening:
-            folder = self.folders().get(name)
-            if folder is None:
-                raise no_corpus(name)
-            if known := self._open.pop(name, None):
-                known.closing.close()
+            folder = self._folder(name)
+            with write_lock(folder):
+                self._shut(name)
             delete_corpus(folder)
 
     def close(self) -> None:
@@ -117,6 +111,21 @@ class Serving:
             for known in self._open.values():
                 stack.push(known.closing)
             self._open.clear()
+
+    def _known(self, name: str) -> _Open | None:
+        """None where nobody has asked it yet, or another process has deleted it, or made it anew, since."""
+        known = self._open.get(name)
+        return known if known and not known.agent.corpus.replaced else None
+
+    def _shut(self, name: str) -> None:
+        if known := self._open.pop(name, None):
+            known.closing.close()
+
+    def _folder(self, name: str) -> Path:
+        folder = self.folders().get(name)
+        if folder is None:
+            raise no_corpus(name)
+        return folder
 
     def _corpus(self, folder: Path) -> Corpus:
         try:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...graphs.answer import Answer, CandidatePassage, Usage
@@ -48,13 +49,13 @@ _COLUMNS = ("nDCG@10", "nDCG@5", "nDCG@20", "MAP", "MRR", "recall@10", "recall@1
 _MALFORMED = "malformed: "
 
 
-def ranker(name: str, encoder: Encoder) -> Rank | None:
-    """The reranker of that name; None for "none", the first stage's own order. Raises UsageError."""
+def ranker(name: str, encoder: Encoder, weights: Path, device: str | None = None) -> Rank | None:
+    """The reranker of that name; None for "none", the first stage's own order. weights: folder of the pair model. Raises UsageError."""
     if name == "none":
         return None
     if name not in RERANKERS:
         raise UsageError(f"no reranker is called {name!r}", f"There are none, {', '.join(RERANKERS)}.")
-    return partial(rank_cosine, encoder) if name == "cosine" else partial(rank_pointwise, pair_model())
+    return partial(rank_cosine, encoder) if name == "cosine" else partial(rank_pointwise, pair_model(weights, device))
 
 
 def run(

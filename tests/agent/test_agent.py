@@ -153,6 +153,18 @@ def test_a_budget_may_be_a_mapping(agent: Agent) -> None:
         agent.batch([asked], budget={"cals": 4})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"), [({"filters": {"year": {"$foo": 1}}}, r"\$foo"), ({"evidence_only": True, "thread": "t"}, "do not go together")]
+)
+async def test_a_batch_is_refused_before_any_of_it_runs(agent: Agent, wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        await agent.abatch([BUILT], **wrong)
+    with pytest.raises(UsageError, match=told):
+        await asyncio.to_thread(agent.batch, [BUILT], **wrong)
+    with pytest.raises(UsageError, match="empty"):
+        await agent.abatch([BUILT, " "])
+
+
 def test_the_callers_own_plan(agent: Agent) -> None:
     answer = agent.ask("When was the builder of the Tarn Light born?", plan=PLAN)
     assert [sub.question for sub in answer.sub_questions] == PLAN

@@ -81,6 +81,13 @@ def test_all_bad_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
         Settings.load()
 
 
+@pytest.mark.parametrize("name", ["PASSEL_MODLE", "passel_api_keys", "PASSEL_HOME"])
+def test_a_misspelt_name_in_the_env_file_does_not_go_unnoticed(name: str) -> None:
+    Path(".env").write_text(f"{name}=x\nSOMETHING_ELSE=1\n")
+    with pytest.raises(UsageError, match=rf"\.env sets {name.lower().removeprefix('passel_')}, which is no setting"):
+        Settings.load()
+
+
 @pytest.mark.parametrize("content", [b"corpus = \n", b"corpus = '\xff'\n"])
 def test_a_broken_toml_file_is_a_usage_error(content: bytes) -> None:
     Path("passel.toml").write_bytes(content)

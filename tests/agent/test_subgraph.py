@@ -60,6 +60,12 @@ async def test_a_parents_own_state_is_mapped(agent: Agent) -> None:
     assert parent.invoke({"topic": "Tarn Light"}) == result
 
 
+async def test_a_hosts_recursion_limit_is_its_own(agent: Agent) -> None:
+    parent = parent_of(agent, Plain).compile()
+    answer = Answer.model_validate((await parent.ainvoke({"question": BUILT}, {"recursion_limit": 4}))["answer"])
+    assert (answer.outcome, answer.error) == ("answered", None)
+
+
 @pytest.mark.parametrize("subgraphs", [False, True])
 async def test_events_stand_in_the_parents_stream_once(agent: Agent, subgraphs: bool) -> None:
     parent = parent_of(agent, Own, **OWN).compile()

@@ -19,8 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passel.agent.corpora import delete_corpus
 from passel.agent.server.limits import Limits
 from passel.agent.server.uploads import FILES, name_fault, read
+from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.lock import write_lock
 
@@ -236,7 +238,43 @@ def test_while_another_process_writes(served: Any, corpus: str, monkeypatch: pyt
     with served.client() as http, write_lock(served.home / "corpora" / corpus):
         busy = upload(http, corpus, ("a.md", FERRY))
         assert (busy.status_code, busy.json()["error"]["code"]) == (409, "corpus_busy")
+        assert http.post("/v1/answer", json={"question": "Who is the captain?", "corpus": corpus}).status_code == 200
+        agent = served.serving.agent(corpus)
         assert http.delete(f"/corpora/{corpus}").status_code == 409
+        assert served.serving.agent(corpus) is agent, "nothing was closed"
+        assert http.post("/v1/answer", json={"question": "Who is the captain?", "corpus": corpus}).status_code == 200
+
+
+def test_another_process_makes_a_corpus_anew(served: Any, corpus: str) -> None:
+    folder, question = served.home / "corpora" / corpus, {"question": "Who is the captain of the Wren Ferry?", "corpus": corpus}
+    with served.client() as http:
+        assert http.post("/v1/answer", json=question).json()["outcome"] == "abstained"
+        delete_corpus(folder)
+        assert http.post("/v1/answer", json=question).status_code == 404
+        assert http.get(f"/corpora/{corpus}").status_code == 404
+        with Corpus.open(folder, create=True) as anew:
+            anew.add([Document.from_text(FERRY.decode(), source="wren")])
+        assert http.get(f"/corpora/{corpus}").json()["documents"] == 1
+        assert "Odile Marsh" in http.post("/v1/answer", json=question).json()["answer"]
+
+
+def test_files_of_others_stay(served: Any, corpus: str) -> None:
+    folder = served.home / "corpora" / corpus
+    for name in ("notes.md", "corpus.sqlite3.bak"):
+        (folder / name).write_text("mine")
+    with served.client() as http:
+        assert http.delete(f"/corpora/{corpus}").status_code == 200
+    assert sorted(file.name for file in folder.iterdir()) == ["corpus.sqlite3.bak", "notes.md"]
+
+
+def test_a_folder_that_is_a_link(served: Any, corpus: str, tmp_path: Path) -> None:
+    folder = served.home / "corpora" / corpus
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with served.client() as http:
+        assert http.delete(f"/corpora/{corpus}").status_code == 200
+    assert not folder.is_symlink()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_what_cannot_be(served: Any, corpus: str) -> None:

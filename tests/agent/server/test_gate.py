@@ -71,7 +71,7 @@ def test_sites_that_are_allowed_may_ask(start: Any) -> None:
     origin = "https://chat.example"
     served = start(key=KEY, origins=(origin,))
     with served.client() as http:
-        asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-stainless-lang"}
         assert http.options("/v1/chat/completions", headers=asked).headers["access-control-allow-origin"] == origin
         assert http.options("/v1/chat/completions", headers={**asked, "Origin": "https://evil.example"}).status_code == 400
         answer = http.get("/v1/models", headers={"Origin": origin, "Authorization": f"Bearer {KEY}"})

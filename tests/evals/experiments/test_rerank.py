@@ -16,10 +16,12 @@ from passel.evals.datasets.trec import RankedText, Request, read_qrels, read_req
 from passel.evals.experiments.rerank import candidates_of, measure, ranker, run
 from passel.evals.result import Result
 from passel.graphs.answer import Answer
+from passel.rerankers.default import WEIGHTS
 from passel.rerankers.ranking import Ranking
 from passel.tools.candidate import Candidate
 from passel.tools.encoder import Encoder
 from passel.tools.errors import UsageError
+from passel.tools.pair import PAIR, PairNetwork
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "trec_dl"
 
@@ -197,19 +199,23 @@ def test_a_request_without_passages_is_no_failure() -> None:
     assert lines[0]["candidates"] == []
 
 
-def test_rerankers_by_name() -> None:
+def test_rerankers_by_name(tmp_path: Path) -> None:
     encoder = Encoder.load()
-    assert ranker("none", encoder) is None
+    assert ranker("none", encoder, WEIGHTS) is None
     hits = (RankedText("a", "Arn", "Arn is a port.", 2.0), RankedText("b", "Sedge", "The mill grinds buckwheat.", 1.0))
     wanted = Request("1", "What grinds the mill?", hits)
     for name in ("cosine", "pointwise"):
-        rank = ranker(name, encoder)
+        rank = ranker(name, encoder, WEIGHTS)
         assert rank is not None
         ranking = rank(wanted.query, candidates_of(wanted))
         assert sorted(candidate.passage_id for candidate in ranking.candidates) == ["a", "b"]
         assert all(0 <= score <= 1 for score in ranking.scores)
     with pytest.raises(UsageError, match="no reranker is called 'best'"):
-        ranker("best", encoder)
+        ranker("best", encoder, WEIGHTS)
+    PairNetwork.untrained().save(tmp_path / PAIR)
+    other = ranker("pointwise", encoder, tmp_path)
+    assert other is not None
+    assert other(wanted.query, candidates_of(wanted)).scores != ranking.scores, "the weights that were named"
 
 
 @pytest.mark.data
