@@ -64,7 +64,8 @@ def _sides(sentence: str, passages: Sequence[Passage]) -> list[DraftSentence]:
 
 
 def _support(text: str, words: Sequence[str], passage: Passage) -> float:
-    """The share of the words that the passage holds; 0 where a number, a name or a negation is not the passage's: no paraphrase changes those."""
+    """The share of the words that the passage holds; 0 where a number, a name or a negation is not the passage's: no paraphrase changes those.
+    (Names may differ in their ending, as all words may: Bremen, Bremener; so Alexander passes for Alexandra.)"""
     there = content_words(passage.embedded_text)
     must = {word for word in words if word.isdigit()} | {word for name in proper_names(text) for word in content_words(name)}
     if covered(list(must), there) < 1.0 and must:

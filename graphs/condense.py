@@ -19,10 +19,8 @@ from .prompts import CONDENSE, conversation
 from .state import DONT_KNOW, FRESH, RagState, RagUpdate, Turn
 
 _POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|theirs)\b", re.IGNORECASE)
-_ANOTHER = re.compile(
-    r"^(?:(?:and|but|so)\s+)?(?:what|how)\s+about\s+(?:the\s+)?[^,;]+$|^and\s+(?:the\s+)?[^\s,;]+(?:\s+[^\s,;]+){0,3}\?*$", re.IGNORECASE
-)
-"""What about the Heron Bridge? The last question again, of something else."""
+_ANOTHER = re.compile(r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?:the\s+)?(?P<name>[^,;?]+?)[\s?]*$", re.IGNORECASE)
+"""What about the Heron Bridge? The last question again, of something else, if what is asked about is a name and nothing more."""
 _MOST_CARRIED = 3
 
 
@@ -60,7 +58,8 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     said = "" if last["answer"].startswith(DONT_KNOW) else last["answer"]
     asked, answered = proper_names(last["question"]), proper_names(said.replace(": ", ". "))
     named = proper_names(question)
-    if named and _ANOTHER.match(question) and len(asked) == 1 and asked[0] in last["question"]:
+    another = _ANOTHER.match(question)
+    if named and another and another["name"] == named[0] and len(asked) == 1 and asked[0] in last["question"]:
         return last["question"].replace(asked[0], named[0])
     if named and not _POINTS_BACK.search(question):
         return question

@@ -55,10 +55,11 @@ class Missing:
 
 
 def missing(read: Read) -> Missing:
-    names = proper_names(_CARRIED.sub("", read.question))
+    question = _CARRIED.sub("", read.question)
+    names = proper_names(question)
     lacking = [name for name in names if covered(content_words(name), read.words) < 1.0]
     in_names = {word for name in names for word in content_words(name)}
-    return Missing(lacking, [word for word in content_words(read.question) if word not in in_names and not holds(read.words, word)])
+    return Missing(lacking, [word for word in content_words(question) if word not in in_names and not holds(read.words, word)])
 
 
 def nowhere(missing: Missing, candidates: Sequence[Candidate]) -> list[str]:

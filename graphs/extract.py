@@ -17,13 +17,13 @@ from .evidence import Read
 from .state import DraftSentence, Quote
 
 
-def extract(whole: Read, parts: Sequence[tuple[int, Read]]) -> tuple[list[DraftSentence], list[int]]:
+def extract(whole: Read, parts: Sequence[tuple[int, Read | None]]) -> tuple[list[DraftSentence], list[int]]:
     """The extractive answer: of the question as a whole, or of its last sub-questions (id, reading) where it asks for several things; and the ids of
-    those that stay open.
+    those that stay open. A reading is None where what the sub-question depends on was not found.
 
     A comparison is one thing. Of a single last sub-question and the whole, the one that is answered more surely is said.
     """
-    answered = [(number, read, found) for number, read in parts if (found := read.found) is not None and found.score > 0]
+    answered = [(number, read, found) for number, read in parts if read is not None and (found := read.found) is not None and found.score > 0]
     if comparison(whole.question) is None and len(parts) > 1 and answered:
         closed = {number for number, _, _ in answered}
         sentences_of = [sentence for number, read, found in answered for sentence in _said(read, found, number, end=".")]

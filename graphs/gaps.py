@@ -31,7 +31,7 @@ def gaps(read: Read, missing: Missing) -> list[Query]:
 
 def _on_the_way(read: Read) -> list[str]:
     """What the reader finds in the passages and the question does not name, surest first."""
-    asked = normalised(read.question)
+    asked = f" {normalised(read.question)} "
     everything = range(len(read.passages))
     found = sorted(
         (
@@ -45,6 +45,7 @@ def _on_the_way(read: Read) -> list[str]:
     names: dict[str, str] = {}
     for _, text in found:
         key = normalised(text)
-        if key and key not in asked and key not in YES_NO and text[0].isupper() and len(text.split()) <= _MOST_WORDS and len(sentences(text)) == 1:
+        new = key and f" {key} " not in asked and key not in YES_NO
+        if new and text[0].isupper() and len(text.split()) <= _MOST_WORDS and len(sentences(text)) == 1:
             names.setdefault(key, " ".join(text.split()))
     return list(names.values())[:_HOPS]

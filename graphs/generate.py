@@ -8,6 +8,7 @@ A stream cannot unsay, so a sentence that no passage supports is never sent.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 from langgraph.runtime import Runtime
@@ -22,7 +23,7 @@ from .events import Sentence
 from .evidence import read_selected
 from .extract import extract, told_apart
 from .prompts import GENERATE, numbered
-from .state import Draft, DraftSentence, RagState, RagUpdate, last
+from .state import Draft, DraftSentence, RagState, RagUpdate, last, ready
 
 
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -74,8 +75,16 @@ def _untold(state: RagState, context: RagContext, draft: Draft) -> DraftSentence
 
 def _extracted(state: RagState, context: RagContext) -> tuple[list[DraftSentence], list[int]]:
     selection, candidates = state["selection"], with_passages(state["candidates"], context.corpus, state.get("filters"))
-    parts = [(sub["id"], read_selected(context.reader, sub["question"], candidates, selection)) for sub in last(state["sub_questions"])]
+    askable = {sub["id"] for sub in ready(state["sub_questions"])}
+    parts = [
+        (sub["id"], read_selected(context.reader, sub["question"], candidates, selection) if sub["id"] in askable else None)
+        for sub in last(state["sub_questions"])
+    ]
     return extract(read_selected(context.reader, state["standalone"], candidates, selection), parts)
+
+
+_GAP = re.compile(r"(?<=[.!?…\"”’»)\]])\s+(?=\[\d)")
+"""Between the end of a sentence and its "[2]", which would be taken for the beginning of the next."""
 
 
 async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
@@ -87,7 +96,7 @@ async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[s
                 yield text[start:end]
             yield piece
             return
-        text += piece
+        text = _GAP.sub("", text + piece)
         spans = sentences(text)
         # the last one may still grow, and the one before it may still get its citation
         whole = [span for span in spans[:-1] if not text[spans[-1][0] :].lstrip().startswith("[") or span != spans[-2]]

@@ -73,12 +73,15 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     candidates = usable(state, corpus)
     read = read_selected(context.reader, state["standalone"], candidates, selection)
     several = _several(state) if context.model is None else []
-    parts = {sub["id"]: read_selected(context.reader, sub["question"], candidates, selection) for sub in several}
+    askable = {sub["id"] for sub in ready(state["sub_questions"])}
+    parts = {sub["id"]: read_selected(context.reader, sub["question"], candidates, selection) for sub in several if sub["id"] in askable}
     told = signals(read, selection)
-    of_parts = {id: signals(part, selection) for id, part in parts.items()} or {0: told}
+    # what a part depends on may not be found: then the whole speaks for it
+    of_parts = {sub["id"]: signals(parts[sub["id"]], selection) if sub["id"] in parts else told for sub in several} or {0: told}
     chances = {id: calibration.answerable(of_part) for id, of_part in of_parts.items()}
     least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     clear = [id for id in of_parts if chances[id] >= least] or list(of_parts)
+    said = [id for id, part in parts.items() if part.found is not None and part.found.score > 0]  # as extract does
     lacking = missing(read)
     absent = nowhere(lacking, candidates) if lacking.names else []  # it goes through the words of every candidate
     known = Verdict(
@@ -86,7 +89,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
         why="",
         missing=[name for name in absent if name in lacking.names],
         answerable=min(chances.values()),  # the evidence suffices where it does for every part
-        confidence=min(calibration.confidence(of_parts[id]) for id in clear),
+        confidence=min(calibration.confidence(of_parts[id]) for id in said or clear),
         signals=told,
         found=" ".join(read.found.text.split()) if read.found else "",
     )

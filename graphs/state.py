@@ -5,6 +5,7 @@ Keys without a reducer are written by one node a step. `turns` outlives a questi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -33,7 +34,7 @@ class Turn(TypedDict):
 
 
 class SubQuestionState(TypedDict):
-    """`Answer.sub_questions`, and whether it was searched yet."""
+    """One of `Answer.sub_questions`; `question` keeps its "#n"."""
 
     id: int
     question: str
@@ -172,16 +173,19 @@ class SearchTask(TypedDict):
     filters: dict[str, Any] | None
 
 
+_REFERENCE = re.compile(r"#(\d+)")
+
+
 def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
     """Sub-questions whose dependencies are all answered, with "#n" filled in."""
     answers = {sub["id"]: sub["answer"] for sub in sub_questions}
-    return [fill(sub, answers) for sub in sub_questions if all(answers.get(other) for other in sub["depends_on"])]
+    return [sub for sub in _filled(sub_questions) if all(answers.get(other) for other in sub["depends_on"])]
 
 
 def last(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
-    """Those that no other waits for: what they ask is what the question asks."""
+    """Those that no other waits for, ready or not: what they ask is what the question asks."""
     waited_for = needed(sub_questions)
-    return [sub for sub in ready(sub_questions) if sub["id"] not in waited_for]
+    return [sub for sub in _filled(sub_questions) if sub["id"] not in waited_for]
 
 
 def needed(sub_questions: Sequence[SubQuestionState]) -> set[int]:
@@ -189,10 +193,7 @@ def needed(sub_questions: Sequence[SubQuestionState]) -> set[int]:
     return {other for sub in sub_questions for other in sub["depends_on"]}
 
 
-def fill(sub: SubQuestionState, answers: dict[int, str | None]) -> SubQuestionState:
-    """The sub-question with the known answers put in the place of "#n"."""
-    text = sub["question"]
-    for number in sorted(answers, reverse=True):  # "#12" before "#1"
-        if answers[number]:
-            text = text.replace(f"#{number}", str(answers[number]))
-    return {**sub, "question": text}
+def _filled(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:
+    """With the answers that are known in the place of "#n"."""
+    answers = {sub["id"]: sub["answer"] for sub in sub_questions}
+    return [{**sub, "question": _REFERENCE.sub(lambda found: answers.get(int(found[1])) or found[0], sub["question"])} for sub in sub_questions]

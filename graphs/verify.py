@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 from .citing import standing
 from .context import RagContext, selected_passages
 from .signals import WRITTEN
-from .state import Draft, RagState, RagUpdate, ready, turn
+from .state import Draft, RagState, RagUpdate, last, turn
 
 
 def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -28,7 +28,7 @@ def verify(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     checked = {**draft, "sentences": kept}
     update: RagUpdate = {"draft": checked, "verified": state["verified"] + 1}
     if kept:
-        still_open = [sub["question"] for sub in ready(state["sub_questions"]) if sub["id"] in draft.get("open", ())]
+        still_open = [sub["question"] for sub in last(state["sub_questions"]) if sub["id"] in draft.get("open", ())]
         whole = len(kept) == len(draft["sentences"]) and not draft["refused"] and draft["failure"] is None and not still_open
         text = " ".join(sentence["text"] for sentence in kept)
         update["verdict"] = verdict = _told_again(state["verdict"], draft, context)

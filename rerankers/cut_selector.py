@@ -32,4 +32,5 @@ class CutSelector:
         ids = tuple(candidate.passage_id for candidate in ranking.candidates)
         tokens = self.count_tokens([candidate.passage.text for candidate in ranking.candidates if candidate.passage])
         keep, reason = cuts.all_of(self.cut, cuts.token_budget(token_budget))(ranking.scores, tokens)
-        return Selection(ids[:keep], ranking.scores[:keep], reason, sum(tokens[:keep]), ranked=ids, scores=ranking.scores, fallback=ranking.fallback)
+        scores, spent = ranking.scores, sum(tokens[:keep])
+        return Selection(ids[:keep], scores[:keep], reason, spent, ranked=ids, scores=scores, judged=scores, fallback=ranking.fallback)

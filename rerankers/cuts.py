@@ -12,6 +12,10 @@ from itertools import accumulate
 Cut = Callable[[Sequence[float], Sequence[int]], tuple[int, str]]
 
 
+_STRAIGHT = 1e-9
+"""Below the chord by no more than rounding: the curve bends nowhere, or the other way."""
+
+
 def fixed(k: int) -> Cut:
     """The first k."""
 
@@ -55,6 +59,8 @@ def knee(least: int = 1) -> Cut:
             return n, "no knee"
         height = scores[0] - scores[-1]
         below = [1 - i / (n - 1) - (scores[i] - scores[-1]) / height for i in range(n)]
+        if max(below) < _STRAIGHT:
+            return n, "no knee"
         return max(least, below.index(max(below))), "knee of the scores"
 
     return cut

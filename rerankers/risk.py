@@ -72,7 +72,7 @@ class Reference:
 
         Raises UsageError where that cannot be promised, with the smallest share that can.
         """
-        below, without = floor(wish * (len(self.confidence) + 1)), self.confidence.count(0.0)
+        below, without = floor(wish * (len(self.confidence) + 1) + 1e-9), self.confidence.count(0.0)
         if below <= without:
             of = f"of {len(self.confidence)} questions of reference {without} had nothing to answer from"
             raise UsageError(

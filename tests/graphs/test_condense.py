@@ -25,6 +25,9 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
         ("Did she paint the Tarn Light?", "Did she paint the Tarn Light? (Mirel Ostane)"),
         ("What about the Karse Light?", "Who built the Karse Light?"),
         ("And the Karse Light?", "Who built the Karse Light?"),
+        ("And who built the Karse Light?", "And who built the Karse Light?"),
+        ("and where is Sedge?", "and where is Sedge?"),
+        ("What about the mother of Ilse Marn?", "What about the mother of Ilse Marn?"),
         ("Were Ilse Marn and Otto Vane both born in Arn?", "Were Ilse Marn and Otto Vane both born in Arn?"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from passel.graphs.evidence import Missing, Read
+from dataclasses import replace
+
+from passel.graphs.evidence import Missing, Read, missing
 from passel.graphs.gaps import gaps
 from passel.tools.candidate import Candidate
 from passel.tools.pair import AnswerSpan
@@ -20,6 +22,18 @@ def read(*found: str) -> Read:
 
 def test_a_name_on_the_way_is_asked_for_with_the_words_that_are_missing() -> None:
     assert [query.query for query in gaps(read("Ilse Marn"), Missing([], ["mother"]))] == ["Ilse Marn mother"]
+
+
+def test_a_name_that_stands_inside_a_word_of_the_question_is_not_named_by_it() -> None:
+    one = read("Marn")
+    asked = replace(one, question="Who is the mother of the architect of the Marnock House?")
+    assert [query.query for query in gaps(asked, Missing([], ["mother"]))] == ["Marn mother"]
+    assert gaps(replace(one, question="Who is the mother of Marn?"), Missing([], ["mother"])) == []
+
+
+def test_what_condense_added_is_not_missing() -> None:
+    asked = replace(read("Ilse Marn"), question="When did she learn building? (Mirel Ostane; Tarn Light)")
+    assert missing(asked) == Missing([], [])
 
 
 def test_names_that_are_missing_come_first() -> None:

@@ -321,6 +321,14 @@ async def test_a_question_that_is_answered_in_half_is_a_part_and_says_which(ask:
     assert "1871" in whole.answer
 
 
+async def test_a_part_whose_way_was_not_found_stays_open(ask: Any, harbour: Corpus) -> None:
+    plan = ["Which language do the people of Vantia speak?", "Who wrote the grammar of #1?", "Who designed the Harbour Hall?"]
+    answer = (await ask("Who wrote the grammar of what is spoken in Vantia, and who designed the Harbour Hall?", plan=plan))[-1].answer
+    check(answer, harbour)
+    assert (answer.outcome, answer.missing) == ("partial", [plan[1]])
+    assert answer.answer.startswith("Ilse Marn. [1]")
+
+
 async def test_a_look_in_a_chat_models_words_begins_from_the_best_passages(ask: Any, fake_chat: Any) -> None:
     model = fake_chat.of(WHOLE, "Vantia")
     await ask("Which language do the people of Vantia speak?", model=model)

@@ -32,6 +32,11 @@ def test_keeps_what_was_worked_out_by_hand(cut: cuts.Cut, keep: int) -> None:
     assert cut(SCORES, TOKENS)[0] == keep
 
 
+@pytest.mark.parametrize("scores", [[0.9, 0.89, 0.88, 0.1], [0.9, 0.6, 0.3], [0.5, 0.5, 0.5]])
+def test_a_curve_that_bends_nowhere_or_outwards_has_no_knee(scores: list[float]) -> None:
+    assert cuts.knee()(scores, [1] * len(scores)) == (len(scores), "no knee")
+
+
 def test_the_strictest_rule_gives_the_reason() -> None:
     keep, reason = cuts.all_of(cuts.fixed(5), cuts.threshold(0.5))(SCORES, TOKENS)
     assert (keep, reason) == (3, "score below 0.5")

@@ -42,6 +42,17 @@ def test_the_share_that_is_told_can_be_wished_for(rights: list[bool]) -> None:
             of(told)
 
 
+@given(st.integers(20, 400), st.data())
+def test_the_share_of_abstentions_that_is_told_can_be_wished_for(size: int, data: st.DataObject) -> None:
+    without = data.draw(st.integers(0, size - 1))
+    reference = Reference((0.0,) * without + (0.5,) * (size - without), (True,) * size)
+    with pytest.raises(UsageError) as error:
+        reference.at_most_abstained(without / (size + 2))
+    told = float(error.value.hint.rsplit(" ", 1)[1].rstrip("%.")) / 100
+    if told < 1:
+        assert reference.at_most_abstained(told) >= 0.5
+
+
 def test_few_references_promise_nothing() -> None:
     with pytest.raises(UsageError, match="cannot be promised"):
         _of("+" * 9).at_most_wrong(0.5)

@@ -1,0 +1,44 @@
+"""generate: what a chat model streams becomes whole sentences, however it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from passel.graphs.generate import _sentences
+from passel.tools.chat import Reply
+
+
+async def sentences_of(pieces: Sequence[str]) -> list[str]:
+    async def stream() -> AsyncIterator[str | Reply]:
+        for piece in pieces:
+            yield piece
+        yield Reply("".join(pieces), 0, 0, 0.0)
+
+    return [said async for said in _sentences(stream()) if isinstance(said, str)]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Ilse Marn built it. [1] It stands in Sedge. [2]", ["Ilse Marn built it.[1]", "It stands in Sedge.[2]"]),
+        ("Ilse Marn built it [1]. It stands in Sedge [2].", ["Ilse Marn built it [1].", "It stands in Sedge [2]."]),
+        ("Ilse Marn built it.[1][3] It stands in Sedge.[2]", ["Ilse Marn built it.[1][3]", "It stands in Sedge.[2]"]),
+        ("“She built it.” [1] [3] Did she? [2, 4]", ["“She built it.”[1][3]", "Did she?[2, 4]"]),
+        ("", []),
+    ],
+)
+async def test_a_citation_belongs_to_the_sentence_before_it(written: str, expected: list[str]) -> None:
+    assert await sentences_of([written]) == expected
+    assert await sentences_of(list(written)) == expected, "letter by letter"
+
+
+@given(st.data())
+async def test_however_it_is_cut(data: st.DataObject) -> None:
+    written = "Ilse Marn built it. [1] It stands in St. Arn [2]. Who else? [3]\nNobody! [1] [2] She was born in 1832."
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(written) - 1), max_size=12)))
+    pieces = [written[start:end] for start, end in zip([0, *cuts], [*cuts, len(written)], strict=True)]
+    assert await sentences_of(pieces) == await sentences_of([written])
