@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..graphs.answer import Answer
-from ..tools.encoder import clean
+from ..tools.document import clean
 from ..tools.errors import PasselError, UsageError
 
 FEEDBACK = "feedback.sqlite3"

@@ -249,8 +249,7 @@ def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None)
         if not known:
             raise ResourceNotFoundError(f"there is no passage {passage_id!r}")
         one = known[0]
-        head = " - ".join(part for part in (one.title, *one.headings) if part)
-        return "\n".join(part for part in (head, f"{one.source}, characters {one.start}-{one.end}", "", one.text))
+        return "\n".join(part for part in (one.head, f"{one.source}, characters {one.start}-{one.end}", "", one.text))
 
     @server.resource("passel://documents/{+source}", title="A document", mime_type="text/plain")
     async def document(source: str) -> str:

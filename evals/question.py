@@ -36,6 +36,8 @@ class Hop:
     """The gold passage in which the answer stands."""
     step: int = 0
     """Its number in the decomposition, from 1; 0: it is no step of one."""
+    relation: str = ""
+    """Where it is no step: of the triple (title of the passage, relation, answer) that it was made of."""
 
 
 @dataclass(frozen=True, slots=True)

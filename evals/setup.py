@@ -106,7 +106,8 @@ def prepare(
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(Corpus.open(corpus, encoder=encoder)) if corpus else None
         if opened:
-            settings["corpus"] = {"name": opened.name, "documents": opened.info().documents, "passages": opened.info().passages}
+            known = opened.info()
+            settings["corpus"] = {"name": opened.name, "id": opened.id, "seq": known.seq, "documents": known.documents, "passages": known.passages}
         corpora: dict[str, Corpus] = {}
         for dataset in datasets:
             pool = opened or stack.enter_context(open_pool(dataset.pool, encoder=encoder, progress=partial(_indexing, tell)))

@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ..tools import chat
-from ..tools.encoder import clean
+from ..tools.document import clean
 from ..tools.errors import UsageError
 from ..tools.small_talk import is_small_talk
 from .answer import SubQuestion

@@ -16,7 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Interrupt, StreamMode
 
 from ..rerankers.selection import EMPTY, Selection
-from ..tools.encoder import clean
+from ..tools.document import clean
 from ..tools.errors import told
 from ..tools.passage import Passage
 from ..tools.trace_id import TRACE_ID

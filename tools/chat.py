@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
+from .document import clean
 from .errors import PasselError, UsageError
 from .lenient_json import json_values
 
@@ -71,6 +72,8 @@ def load_chat_model(name: str, **settings: Any) -> BaseChatModel:
     if not provider or not model.strip():
         raise UsageError(f"{name!r} does not name a chat model", "Write provider:model (openai:gpt-4o-mini, ollama:qwen3:8b) or local:PATH.gguf.")
     given = {key: value for key, value in settings.items() if value is not None}
+    if (url := given.get("base_url")) and not _is_address(str(url)):
+        raise UsageError(f"{url!r} is no address of a server", "Write http://host:port/v1.")
     if provider == "local":
         from .local_model import LocalChatModel
 
@@ -92,8 +95,6 @@ def load_chat_model(name: str, **settings: Any) -> BaseChatModel:
 
     from langchain.chat_models import init_chat_model
 
-    if (url := given.get("base_url")) and urlsplit(str(url)).scheme not in ("http", "https"):
-        raise UsageError(f"{url!r} is no address of a server", "Write http://host:port/v1.")
     if provider == "openai":
         given = {"http_async_client": _client_for_every_loop(), **given}
     try:
@@ -114,6 +115,8 @@ def _openai_address(given: Mapping[str, Any]) -> dict[str, Any]:
     address = given.get("base_url") or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")
     if not address:
         return dict(given)
+    if not _is_address(str(address)):
+        raise UsageError(f"OPENAI_BASE_URL: {address!r} is no address of a server", "Write http://host:port/v1.")
     dummy = {} if os.environ.get("OPENAI_API_KEY") or not _is_loopback(str(address)) else {"api_key": "none-needed"}
     return {**dummy, **given, "base_url": address}
 
@@ -140,6 +143,13 @@ def _client_for_every_loop() -> Any:
             return await self._own[here].send(*args, **kwargs)
 
     return Client()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https") and urlsplit(url).port != 0
+    except ValueError:  # a port that is none, half a bracket
+        return False
 
 
 def _is_loopback(address: str) -> bool:
@@ -177,7 +187,7 @@ async def _ask(model: BaseChatModel, sent: Sequence[BaseMessage], timeout: float
         if _is_ours(fault):
             raise
         error = _too_slow(model, timeout) if limit.expired() else _explain(fault, model)
-    text = _readable(without_thoughts([str(message.text)])) if message is not None else ""
+    text = clean(without_thoughts([str(message.text)])) if message is not None else ""
     if message is not None and error is None:
         error = incomplete(message, text, model)
     return await _reply(sent, text, message, time.monotonic() - started, error, charged=message is not None or limit.expired())
@@ -211,10 +221,10 @@ async def stream(
                 break
             finally:
                 waited += time.monotonic() - started
-            if piece := _readable(thoughts.feed(str(chunk.text))):
+            if piece := clean(thoughts.feed(str(chunk.text))):
                 said.append(piece)
                 yield piece
-    if rest := _readable(thoughts.end()):
+    if rest := clean(thoughts.end()):
         said.append(rest)
         yield rest
     text = "".join(said)
@@ -227,14 +237,6 @@ def _is_ours(fault: BaseException) -> bool:
     """Whether it is the run that was cancelled, and not something inside a provider's client."""
     task = asyncio.current_task()
     return isinstance(fault, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def _readable(text: str) -> str:
-    """Half surrogate pairs, which a server's \\ud83d alone becomes, are no characters: neither a database nor JSON takes them."""
-    return _SURROGATE.sub("\ufffd", text)
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _messages(prompt: str | Sequence[BaseMessage], user: str | None) -> list[BaseMessage]:

@@ -19,6 +19,12 @@ VERSION = "1"
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def clean(text: str) -> str:
+    """Lone surrogates, which a server's \\ud83d alone becomes, are no text, and neither a database nor JSON takes them: U+FFFD stands in for each, so
+    that offsets stay."""
+    return SURROGATE.sub("\ufffd", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document, converted to text."""

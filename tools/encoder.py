@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import by_length, on_every_core, workers
+from .document import clean
 from .errors import PasselError, UsageError
 from .home import passel_home
 from .sentence_model import SentenceModel, best_device, load_model, read_json, read_pooling
@@ -132,11 +133,6 @@ class Encoder:
                 self._counts.popitem(last=False)
         return [counts[text] for text in texts]
 
-    def token_offsets(self, text: str) -> list[tuple[int, int]]:
-        """(start, end) of each token in characters of `text`, untruncated, without special tokens. Loads neither the weights nor torch."""
-        offsets: list[tuple[int, int]] = self._counter.encode(clean(text), add_special_tokens=False).offsets
-        return offsets
-
     def _remember(self, texts: Sequence[str], cache: VectorCache) -> Generator[tuple[str, NDArray[np.float32]], None, None]:
         """`_compute` for the texts that the cache does not know, which then learns them."""
         keys = {text: hashlib.sha256(text.encode()).digest() for text in texts}
@@ -229,14 +225,6 @@ class Encoder:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def clean(text: str) -> str:
-    """Lone surrogates are no text: U+FFFD stands in for each, so that offsets stay."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _unit(vector: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -13,11 +13,6 @@ _MOST_FAILURES = 40
 _MOST_DEEP = 50
 
 
-def extract_json(text: str) -> Any | None:
-    """The first JSON object or array in a model's text, or None. Never raises."""
-    return next(json_values(text), None)
-
-
 def json_values(text: str) -> Iterator[Any]:
     """All JSON objects and arrays in a text, in order, those inside another left out.
 

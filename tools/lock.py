@@ -18,6 +18,9 @@ from typing import Any
 
 from .errors import CorpusBusy, PasselError
 
+_ours: set[Path] = set()
+"""Folders whose lock this process holds."""
+
 
 @contextmanager
 def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
@@ -35,7 +38,9 @@ def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
         raise CorpusBusy(f"cannot write to corpus {folder.name!r}: {_writer(folder)}.", hint) from None
     except OSError as error:
         raise PasselError(f"cannot write to corpus {folder.name!r}: {error}", "Asking questions is possible.") from error
+    here = folder.resolve()
     note, told = folder / "writer.json", {"pid": os.getpid(), "command": _command(), "since": time.time()}
+    _ours.add(here)
     try:
         note.write_text(json.dumps(told))
         yield
@@ -45,6 +50,7 @@ def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
             note.write_text(json.dumps({**told, "pid": None}))
         raise
     finally:
+        _ours.discard(here)
         lock.release()
 
 
@@ -53,7 +59,7 @@ def unfinished(folder: Path) -> str:
     note = _note(folder)
     if note is None:
         return ""
-    if _alive(note["pid"]):
+    if _alive(note["pid"], folder):
         return _holder(note)
     return f"{note['command']} was cut off at its work on it ({_clock(note['since'])}); run again, it goes on"
 
@@ -61,7 +67,7 @@ def unfinished(folder: Path) -> str:
 def _writer(folder: Path) -> str:
     """Who holds the lock, as far as can be told."""
     note = _note(folder)
-    if note is None or not _alive(note["pid"]):  # the holder is so new that it has not said yet who it is
+    if note is None or not _alive(note["pid"], folder):  # the holder is so new that it has not said yet who it is
         return "another process is writing"
     return _holder(note)
 
@@ -84,8 +90,8 @@ def _clock(at: float) -> str:
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", began)
 
 
-def _alive(pid: int | None) -> bool:
-    if pid is None:
+def _alive(pid: int | None, folder: Path) -> bool:
+    if pid is None or (pid == os.getpid() and folder.resolve() not in _ours):  # in containers all are process 1
         return False
     try:
         os.kill(pid, 0)

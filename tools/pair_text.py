@@ -15,8 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .candidate import Candidate, Hit
+from .document import clean
 from .echo import without_echo
-from .encoder import clean
 from .passage import Passage
 from .weights import MINILM_FILES, minilm_folder, read_file
 
@@ -47,7 +47,7 @@ def readings_of(candidates: Sequence[Candidate]) -> list[Reading]:
     """How each candidate is read, with the sentence that names it where another of the candidates does. Those without a passage are left out."""
     passages = {candidate.passage_id: candidate.passage for candidate in candidates if candidate.passage is not None}
     return [
-        Reading(_heading(passage), passage.text, _naming(candidate, passages))
+        Reading(passage.head, passage.text, _naming(candidate, passages))
         for candidate in candidates
         if (passage := candidate.passage) is not None
     ]
@@ -65,10 +65,6 @@ def _naming(candidate: Candidate, passages: Mapping[str, Passage]) -> str:
     via = passages[hit.via]
     sentence = via.text[slice(*hit.naming)]
     return f"{via.title}: {sentence}" if via.title else sentence
-
-
-def _heading(passage: Passage) -> str:
-    return " - ".join(part for part in (passage.title, *passage.headings) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,16 @@ class Passage:
     @property
     def embedded_text(self) -> str:
         """What the encoder and the lexical index see: title and headings give a bare paragraph its subject."""
-        head = " - ".join(part for part in (self.title, *self.headings) if part)
-        return f"{head}. {self.text}" if head else self.text
+        return f"{self.head}. {self.text}" if self.head else self.text
+
+    @property
+    def head(self) -> str:
+        return head_of(self.title, self.headings)
+
+
+def head_of(title: str, headings: Sequence[str]) -> str:
+    """Title and headings in one line; "" where there are none."""
+    return " - ".join(part for part in (title, *headings) if part)
 
 
 def passage_ids(source: str, texts: Sequence[str]) -> Iterator[str]:

@@ -112,7 +112,7 @@ _NUMERAL = re.compile(
 )
 _SCALE = re.compile(
     rf"(?P<words>(?:[\s-]*(?:{'|'.join(_SCALES)}|lakh|crore)s?\b)+)|\s?(?P<short>[bmt]n)(?!\w)|(?P<letter>(?-i:[kKM]))(?![\w^])"
-    rf"|\s?(?P<of_money>mm?|[kbt])(?=\s+(?:{_any_of(_MONEY_NAMES)})s?(?!\w))|\s*[×x]\s*10\^(?P<power>[\d^]{{1,4}})",
+    rf"|\s?(?P<of_money>mm?|[kbt])(?=\s+(?:{_any_of(_MONEY_NAMES)})s?(?!\w))|\s*[×x]\s*10\^(?P<power>\^?\d[\d^]{{0,3}})",
     re.IGNORECASE | re.ASCII,
 )
 _SCALE_OF_MONEY = re.compile(r"\s?(?P<of_money>mm?|[kbt])(?![\w/^-])", re.IGNORECASE | re.ASCII)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from .candidate import Candidate
 from .corpus import Corpus
-from .search import search, search_linked
+from .search import FOUND, search, search_linked
 
 HITS = "passel_hits"
 """The metadata key of all that found a passage, ranks and links included: what a selector wants to know of it."""
@@ -50,7 +50,7 @@ class PasselRetriever(BaseRetriever):
     def _find(self, query: str, k: int | None) -> list[Document]:
         n = self.k if k is None else k
         if self.link:
-            found = search_linked(self.corpus, query, filters=self.filters)
+            found = search_linked(self.corpus, query, n=max(FOUND, n), filters=self.filters)
         else:
             found = search(self.corpus, query, n=n, filters=self.filters)
         return [_document(candidate) for candidate in found[:n]]

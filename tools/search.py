@@ -11,7 +11,6 @@ Three kinds of link, surest first:
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -75,13 +74,6 @@ def search(
     return _with_passages(corpus, fused[:n], filters)
 
 
-async def asearch(
-    corpus: Corpus, query: str, *, n: int = FOUND, channels: Sequence[Channel] = (dense, lexical), filters: Filter | None = None
-) -> list[Candidate]:
-    """`search` in a thread."""
-    return await asyncio.to_thread(search, corpus, query, n=n, channels=channels, filters=filters)
-
-
 def link(
     corpus: Corpus, question: str, found: Sequence[Candidate], *, n: int = LINKED, filters: Filter | None = None, without: Container[str] = ()
 ) -> list[Candidate]:
@@ -125,9 +117,9 @@ def _naming(question: str, found: Sequence[Candidate], linked: Sequence[Candidat
             yield Candidate(candidate.passage_id, (Hit("naming", question, first[candidate.passage_id], score),), candidate.passage)
 
 
-def search_linked(corpus: Corpus, question: str, *, filters: Filter | None = None) -> list[Candidate]:
-    """`search`, then `link`: at most `FOUND + LINKED` candidates, fused."""
-    found = search(corpus, question, filters=filters)
+def search_linked(corpus: Corpus, question: str, *, n: int = FOUND, filters: Filter | None = None) -> list[Candidate]:
+    """`search`, then `link`: at most `n + LINKED` candidates, fused."""
+    found = search(corpus, question, n=n, filters=filters)
     return fuse([found, link(corpus, question, found, filters=filters)])
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from .passage import Passage, passage_ids
+from .passage import Passage, head_of, passage_ids
 from .sentences import sentences
 from .structure import LIST_ITEM, Block, Heading, structure
 
@@ -207,7 +207,7 @@ def _merge_tiny(text: str, units: Iterator[_Unit], tiny: int) -> list[_Unit]:
 def _measure(document: Document, sections: Sequence[_Section], count_tokens: CountTokens, max_tokens: int, window: int) -> None:
     """Set each section's room and each unit's tokens; cut the units that have no room."""
     text = document.text
-    heads = [" - ".join(part for part in (document.title, *section.headings) if part) for section in sections]
+    heads = [head_of(document.title, section.headings) for section in sections]
     distinct = list(dict.fromkeys(heads))
     units = [unit for section in sections for unit in section.units]
     counts = _count(text, units, count_tokens, max_tokens, [f"{head}. " for head in distinct])

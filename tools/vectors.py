@@ -302,12 +302,15 @@ class Server:
     """
 
     def __init__(self, store: Store, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts, port = urlsplit(url), urlsplit(url).port
+        except ValueError:  # a port that is none, half a bracket
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
             raise UsageError(f"a Chroma server is written http://host:port, not {url!r}")
         self._store = store
         self._url = url
-        self._address = {"host": parts.hostname, "port": parts.port or (443 if parts.scheme == "https" else 8000), "ssl": parts.scheme == "https"}
+        self._address = {"host": parts.hostname, "port": port or (443 if parts.scheme == "https" else 8000), "ssl": parts.scheme == "https"}
         self._lock = threading.Lock()
         self._client: Any = None
         self._collection: Any = None

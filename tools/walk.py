@@ -91,7 +91,8 @@ def _walk(path: Path, folder: Path, prefix: str, ignore: Ignore, root: Path) -> 
 
 
 def _follow(path: Path, link: Path, source: str, ignore: Ignore, root: Path) -> Iterator[FoundFile | Refusal]:
-    """A symbolic link: passed over where its target is found at its own place anyway, taken where that is hidden, refused where it leads out."""
+    """A symbolic link: passed over where its target is found at its own place anyway, taken where that is a hidden file, refused where it is a hidden
+    folder or leads out of the root."""
     try:
         target = link.resolve(strict=True)
         mode = target.stat().st_mode
@@ -101,8 +102,11 @@ def _follow(path: Path, link: Path, source: str, ignore: Ignore, root: Path) -> 
         return
     if not target.is_relative_to(root):
         yield Refusal(str(path), f"a link that leads out of the folder, to {target}", str(link), "" if stat.S_ISDIR(mode) else source)
-    elif stat.S_ISREG(mode) and ignore.hides(target.relative_to(root).as_posix()):
-        yield FoundFile(path, target, source)
+    elif target != root and ignore.hides(target.relative_to(root).as_posix(), is_folder=stat.S_ISDIR(mode)):
+        if stat.S_ISREG(mode):
+            yield FoundFile(path, target, source)
+        elif stat.S_ISDIR(mode):
+            yield Refusal(str(path), "a link to a folder that is passed over: name that folder itself", str(link), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +137,12 @@ class Ignore:
                 ignored = not line.startswith("!")
         return ignored
 
-    def hides(self, source: str) -> bool:
-        """Whether a walk passes over the file, or over a folder that it is in."""
+    def hides(self, source: str, *, is_folder: bool = False) -> bool:
+        """Whether a walk passes over it, or over a folder that it is in."""
         parts = source.split("/")
         if any(part.startswith(".") or part in IGNORED for part in parts):
             return True
-        return any(self.match("/".join(parts[: depth + 1]), is_folder=depth + 1 < len(parts)) for depth in range(len(parts)))
+        return any(self.match("/".join(parts[: depth + 1]), is_folder=is_folder or depth + 1 < len(parts)) for depth in range(len(parts)))
 
     @staticmethod
     def _fits(pattern: str, source: str) -> bool:

@@ -23,8 +23,9 @@ from ...rerankers.default import WEIGHTS, default_selector
 from ...rerankers.selection import Selection
 from ...rerankers.selector.selector import LearnedSelector
 from ...tools.candidate import Candidate
+from ...tools.document import clean
 from ...tools.echo import without_echo
-from ...tools.encoder import Encoder, clean
+from ...tools.encoder import Encoder
 from ...tools.errors import PasselError, UsageError
 from ...tools.given import Given, given_candidates
 from ...tools.pair import PAIR, PairModel, PairNetwork

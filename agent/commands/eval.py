@@ -347,10 +347,11 @@ def rerank(
 ) -> None:
     """Does a reranker bring the relevant passages up? nDCG, MAP, MRR, recall, beside the first stage."""
     from ... import __version__
+    from ...evals.datasets.get import digest_of_requests
     from ...evals.datasets.records import sha256_of
     from ...evals.datasets.trec import read_qrels, read_requests
     from ...evals.experiments import rerank as experiment
-    from ...evals.predictions import Predictions, digest_of
+    from ...evals.predictions import Predictions, digest_of, key_of
     from ...tools.encoder import Encoder
     from ..settings import Settings
 
@@ -360,7 +361,7 @@ def rerank(
     rank = experiment.ranker(reranker, encoder, own.weights_in_use, own.device)
     settings = {
         "experiment": "rerank",
-        "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": sha256_of(file)}],
+        "data": [{"name": f"{file.absolute().parent.name}/{file.stem}", "sha256": sha256_of(file), "content": digest_of_requests(requests)}],
         "qrels": {"name": qrels.name, "sha256": sha256_of(qrels)},
         "setting": "reranking",
         "encoder": encoder.name if rank else None,
@@ -385,6 +386,8 @@ def rerank(
             done={line["id"]: line for line in kept.lines.values()},
             write=kept.add,
         )
+        here = {key_of(line) for line in lines}
+        kept.replace([*(kept.lines[key_of(line)] for line in lines), *(line for key, line in kept.lines.items() if key not in here)])
     questions = [experiment.question_of(line, judgements, min_rel) for line in lines]
     finish(result, questions, lines, outputs)
 

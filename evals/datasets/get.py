@@ -152,6 +152,9 @@ def _official(name: str, part: str, folder: Path) -> Sequence[Question]:
 def as_record(question: Question) -> dict[str, Any]:
     """The line of our own form that `multihop` reads again as this question."""
     passages = [{"title": passage.title, "text": passage.text, "is_supporting": passage.gold} for passage in question.passages]
+    titles = {passage.source: passage.title for passage in question.passages}
+    evidences = [[titles[hop.source], hop.relation, hop.answer] for hop in question.hops if hop.relation]
+    steps = [{"question": step.question, "answer": step.answer} for step in question.decomposition]
     return {
         "id": question.id,
         "question": question.question,
@@ -160,6 +163,8 @@ def as_record(question: Question) -> dict[str, Any]:
         "type": question.type,
         "passages": passages,
         **({"gold_titles": list(question.gold_titles)} if question.gold_titles else {}),
+        **({"evidences": evidences} if evidences else {}),
+        **({"decomposition": steps} if steps else {}),
     }
 
 

@@ -28,7 +28,7 @@ from ...tools.errors import UsageError
 from ..question import DataPassage, Dataset, Question, distinct, pool_of
 from . import squad2
 from .describe import content_digest
-from .multihop import over
+from .multihop import over, way_of
 from .records import Record, ids_of
 
 INSTALL = 'pip install "passel[hub]"'
@@ -54,8 +54,9 @@ def _hotpotqa(record: Record, id: str) -> Question:
     )
     answers = record.answers("answer")
     whole = bool(gold) and gold <= {passage.title for passage in passages}
+    hops, _ = way_of(record, passages)
     return Question(
-        id, record.text("question"), answers, True if answers and whole else None, type=record.string("type", ""), passages=passages
+        id, record.text("question"), answers, True if answers and whole else None, type=record.string("type", ""), passages=passages, hops=hops
     )
 
 
@@ -76,6 +77,7 @@ def _musique(record: Record, id: str) -> Question:
     answerable = record.flag("answerable")
     answers = tuple(dict.fromkeys([*record.answers("answer"), *record.answers("answer_aliases")]))
     known = answers and any(passage.gold for passage in passages)
+    hops, steps = way_of(record, passages, key="question_decomposition")
     return Question(
         id,
         record.text("question"),
@@ -83,6 +85,8 @@ def _musique(record: Record, id: str) -> Question:
         answerable if answerable is False or known else None,
         type=id.split("__")[0] if "__" in id else "",  # "3hop1__…": the shape of its decomposition
         passages=passages,
+        hops=hops,
+        decomposition=steps,
     )
 
 

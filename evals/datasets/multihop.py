@@ -20,6 +20,8 @@ from ...tools.words import content_words, covered
 from ..question import DataPassage, Hop, Question, Step, distinct
 from .records import Record, ids_of
 
+_TRIPLE = (("subject", "fact"), ("relation", "relation"), ("object", "entity"))
+"""Its keys, and those that it has on the hub."""
 _MOST_MATCHED = 6
 """Steps whose passages are matched all at once; of more, each takes its own best."""
 
@@ -57,7 +59,7 @@ def _question(record: Record, id: str) -> Question:
         [DataPassage(each.string("title", ""), each.string("text"), each.flag("is_supporting")) for each in record.records("passages")]
     )
     answers, titles = record.answers(), record.answers("gold_titles")
-    steps = _decomposition(record)
+    hops, steps = way_of(record, passages)
     return Question(
         id,
         record.text("question"),
@@ -66,20 +68,26 @@ def _question(record: Record, id: str) -> Question:
         type=record.string("type", ""),
         passages=passages,
         gold_titles=titles,
-        hops=(*_hops(steps, passages), *_evidences(record, passages)) if passages else (),
+        hops=hops,
         decomposition=steps,
     )
 
 
-def _decomposition(record: Record) -> tuple[Step, ...]:
+def way_of(record: Record, passages: Sequence[DataPassage], *, key: str = "decomposition") -> tuple[tuple[Hop, ...], tuple[Step, ...]]:
+    """The hops to the answer as far as their passages are known, and all steps of the decomposition. `key`: of the latter."""
+    steps = _decomposition(record, key)
+    return ((*_hops(steps, passages), *_evidences(record, passages)) if passages else ()), steps
+
+
+def _decomposition(record: Record, key: str) -> tuple[Step, ...]:
     """MuSiQue's single-hop questions, some a name and a relation ("The Salt Mirror >> director"), or StrategyQA's, which are without answers.
 
     FanOutQA's (they have `depends_on`) are left out: their later questions name the earlier answers, so to ask them is to tell these.
     """
-    if _are_strings(record.fields.get("decomposition")):
-        asked = [(question, "") for question in record.strings("decomposition")]
+    if _are_strings(record.fields.get(key)):
+        asked = [(question, "") for question in record.strings(key)]
     else:
-        steps = record.records("decomposition")
+        steps = record.records(key)
         if any("depends_on" in step.fields for step in steps):
             return ()
         asked = [(step.string("question", ""), step.string("answer", "")) for step in steps]
@@ -123,10 +131,10 @@ def _fit(question: str, answer: str, passage: DataPassage) -> float:
 def _evidences(record: Record, passages: Sequence[DataPassage]) -> Iterator[Hop]:
     """2WikiMultiHopQA's triples: the object stands in the gold passage that is titled after the subject."""
     for triple in record.records("evidences", names=("subject", "relation", "object")):
-        subject, relation, answer = (triple.string(key, "") for key in ("subject", "relation", "object"))
+        subject, relation, answer = (triple.string(key, "") or triple.string(on_the_hub, "") for key, on_the_hub in _TRIPLE)
         titled = next((passage for passage in passages if passage.gold and passage.title.casefold() == subject.casefold()), None)
         if titled and relation and answer:
-            yield Hop(f"What is the {relation} of {subject}?", answer, titled.source)
+            yield Hop(f"What is the {relation} of {subject}?", answer, titled.source, relation=relation)
 
 
 def _answerable(record: Record, answers: Sequence[str], titles: Sequence[str], passages: Sequence[DataPassage]) -> bool | None:

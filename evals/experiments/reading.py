@@ -79,6 +79,13 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     return result
 
 
+def right(question: Question, line: Line) -> dict[str, float] | None:
+    """F1 and EM of one question, "no answer" said below the threshold; None where it is not scored."""
+    if not question.answers and question.answerable is not False:
+        return None
+    return dict(zip(("f1", "em"), _right(question, line, NO_ANSWER), strict=True))
+
+
 def _right(question: Question, line: Line, least: float | None) -> tuple[float, float]:
     """(F1, EM); `least`: score below which the answer counts as none, None for always answering. A failed line is wrong whatever is right."""
     if line["outcome"] == "failed":

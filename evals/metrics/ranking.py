@@ -31,23 +31,6 @@ def ndcg(gains: Sequence[float], ideal: Sequence[float], k: int) -> float:
     return _discounted(gains[:k]) / _discounted(sorted(relevant, reverse=True)[:k])
 
 
-def reciprocal_rank(gains: Sequence[float], ideal: Sequence[float]) -> float:
-    """1 / rank of the first relevant passage; 0 where none was found. Its mean is MRR; for MRR@k give the first k gains."""
-    _relevant(gains, ideal)
-    return next((1.0 / rank for rank, gain in enumerate(gains, 1) if gain > 0), 0.0)
-
-
-def average_precision(gains: Sequence[float], ideal: Sequence[float]) -> float:
-    """Mean over all relevant passages of the precision at their rank, 0 for those not found. Its mean is MAP."""
-    relevant = _relevant(gains, ideal)
-    found, total = 0, 0.0
-    for rank, gain in enumerate(gains, 1):
-        if gain > 0:
-            found += 1
-            total += found / rank
-    return total / len(relevant)
-
-
 def _relevant(gains: Iterable[float], ideal: Iterable[float]) -> list[float]:
     """The positive ones of `ideal`, checked: a ranking that holds a relevant passage twice, or one that `ideal` lacks, would score above 1."""
     relevant = [gain for gain in ideal if gain > 0]

@@ -15,7 +15,7 @@ from ...tools.errors import UsageError
 from ..experiments import abstain, qa, reading, rerank, retrieval, selection
 from ..result import Cell, Estimate, Result
 from ..setup import Setup
-from .results import SUFFIX, Kept, load
+from .results import SUFFIX, Kept, load, unusual
 
 BEGIN, END = "<!-- results: written by `passel eval report --write README.md` -->", "<!-- end of results -->"
 SHIPPED = Path(__file__).parents[1] / "results"
@@ -79,6 +79,7 @@ def _name(result: Result) -> str:
     parts += [name for name in ("decomposed", "condensed") if result.settings.get(name)]
     if drop := result.settings.get("drop_gold"):
         parts.append(f"{drop} gold dropped in {float(result.settings['rate']):.0%}")
+    parts += unusual(result.settings)
     return f"{names} ({'; '.join(parts)})"
 
 

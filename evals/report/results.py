@@ -42,13 +42,21 @@ def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], f
     which = [str(result.settings[key]) for key in ("setting", "drop_gold", "reranker") if result.settings.get(key)]
     mixed = [f"mixed-{result.settings['mixed']}"] if result.settings.get("mixed") else []
     asked = [name for name in ("decomposed", "condensed") if result.settings.get(name)]
-    kind = "-".join([result.experiment, names, *which, *mixed, *asked])
+    rate = [f"{result.settings['rate']:g}"] if result.settings.get("drop_gold") else []
+    kind = "-".join([result.experiment, names, *which, *rate, *mixed, *asked, *unusual(result.settings)])
     path = folder / (re.sub(r"[^\w.-]+", "_", kind) + SUFFIX)
     folder.mkdir(parents=True, exist_ok=True)
     head = {"experiment": result.experiment, "settings": dict(result.settings), "counts": result.counts, "latency": result.latency}
     rows = [head, *(_slim(question, line) for question, line in zip(questions, lines, strict=True))]
     path.write_bytes(lzma.compress("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows).encode(), preset=9 | lzma.PRESET_EXTREME))
     return path
+
+
+def unusual(settings: Mapping[str, Any]) -> list[str]:
+    """What else tells this run from others of the same data and setting: the corpus, the questions it was of, and who wrote the answers."""
+    told = [f"corpus {settings['corpus']['name']}"] if settings.get("corpus") else []
+    told += [f"{settings['split']} questions"] if settings.get("split") not in (None, "all") else []
+    return [*told, *([str(settings["model"])] if settings.get("model") else [])]
 
 
 def load(path: Path) -> Kept:

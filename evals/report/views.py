@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ..experiments.reading import right
 from ..labels import answer_values, gold_flags, gold_keys, support_values
 from ..predictions import Line, source_of
 from ..question import Question
@@ -11,6 +12,7 @@ from ..result import Result
 from .html import QuestionView, page
 
 _FIRST = {
+    "reading": ("f1", "em"),
     "qa": ("f1", "em", "contains", "support_f1"),
     "robustness": ("f1", "contains", "support_f1"),
     "abstain": ("f1", "em", "support_f1"),
@@ -22,15 +24,16 @@ _FIRST = {
 
 def html_page(result: Result, questions: Sequence[Question], lines: Sequence[Line]) -> str:
     names = _FIRST.get(result.experiment, ("support_f1", "support_recall", "support_precision"))
-    return page(result, [_view(question, line, names) for question, line in zip(questions, lines, strict=True)])
+    answered = right if result.experiment == "reading" else answer_values  # a reader alone does not abstain
+    return page(result, [_view(question, line, names, answered(question, line)) for question, line in zip(questions, lines, strict=True)])
 
 
-def _view(question: Question, line: Line, names: Sequence[str]) -> QuestionView:
+def _view(question: Question, line: Line, names: Sequence[str], answered: Mapping[str, float] | None) -> QuestionView:
     gold = gold_keys(question)
     candidates = line["candidates"]
     flags = gold_flags(question, candidates, gold) if gold is not None else ()
     there = {source_of(passage) for passage, flag in zip(candidates, flags, strict=False) if flag}
-    known = {**(support_values(question, line) or {}), **(answer_values(question, line) or {})}
+    known = {**(support_values(question, line) or {}), **(answered or {})}
     known |= line.get("measured", {})
     if gold:
         found = sum(flags)

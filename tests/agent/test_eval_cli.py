@@ -267,7 +267,12 @@ def test_rerank(passel: Any, requests: tuple[Path, Path]) -> None:
     again = passel("rerank", file, "--qrels", qrels, "--json", "again.json", "--predictions", "pointwise.jsonl")
     assert again.code == 0
     assert figures(result(Path("again.json"))) == figures(result(Path("pointwise.json")))
-    assert len(lines_of(Path("pointwise.jsonl"))) == 3
+    kept = lines_of(Path("pointwise.jsonl"))
+    assert len(kept) == 3
+    failed = [{**kept[0], "outcome": "failed", "error": "TimeoutError: late"}, *kept[1:]]
+    Path("pointwise.jsonl").write_text("".join(json.dumps(line) + "\n" for line in failed))
+    assert passel("rerank", file, "--qrels", qrels, "--predictions", "pointwise.jsonl").code == 0
+    assert [(line["id"], line["outcome"]) for line in lines_of(Path("pointwise.jsonl"))] == [(line["id"], line["outcome"]) for line in kept]
     assert passel("rerank", file, "--qrels", qrels, "--reranker", "none", "--predictions", "pointwise.jsonl").code == 2
 
 

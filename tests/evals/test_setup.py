@@ -75,8 +75,13 @@ def test_questions_alone_over_a_corpus(invented: Any, tmp_path: Path) -> None:
     with Corpus.open(tmp_path / "isles", create=True) as corpus:
         corpus.add([Document.from_text("Cressing is a town.", source="c", title="Cressing")])
     with prepare([str(alone(invented))], setting="corpus", corpus=tmp_path / "isles") as setup:
-        assert setup.settings["corpus"] == {"name": "isles", "documents": 1, "passages": 1}
+        before = setup.settings["corpus"]
+        assert {name: before[name] for name in ("name", "documents", "passages")} == {"name": "isles", "documents": 1, "passages": 1}
         assert setup.corpus(setup.questions[0]).sources() == ["c"]
+    with Corpus.open(tmp_path / "isles") as corpus:
+        corpus.add([Document.from_text("Cressing is a village.", source="c", title="Cressing")])
+    with prepare([str(alone(invented))], setting="corpus", corpus=tmp_path / "isles") as setup:
+        assert setup.settings["corpus"] != before, "predictions of other texts are another run's"
     with pytest.raises(UsageError, match="no corpus"):
         ready(alone(invented), setting="corpus", corpus=tmp_path / "none")
 

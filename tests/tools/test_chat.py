@@ -470,6 +470,15 @@ def test_a_missing_extra_is_named(no_keys: pytest.MonkeyPatch, provider: str) ->
     assert caught.value.hint == f'Run: pip install "passel[{provider}]"'
 
 
+@pytest.mark.parametrize("address", ["http://[::1/v1", "http://localhost:80a/v1", "localhost:9/v1", "http://localhost:99999"])
+def test_an_address_that_is_none(no_keys: pytest.MonkeyPatch, address: str) -> None:
+    with pytest.raises(UsageError, match="no address of a server"):
+        load_chat_model("openai:x", base_url=address)
+    no_keys.setenv("OPENAI_BASE_URL", address)
+    with pytest.raises(UsageError, match=r"OPENAI_BASE_URL: .* is no address of a server"):
+        load_chat_model("openai:x")
+
+
 def test_a_missing_key_is_named(no_keys: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="needs a key, and OPENAI_API_KEY is not set"):
         load_chat_model("openai:gpt-4o-mini")

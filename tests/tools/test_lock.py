@@ -38,5 +38,7 @@ def test_what_a_killed_process_left_is_told_as_cut_off(tmp_path: Path) -> None:
     told = unfinished(tmp_path)
     assert told.startswith("passel index was cut off")
     assert "1970" in told or "1969" in told
+    (tmp_path / "writer.json").write_text(json.dumps({"pid": os.getpid(), "command": "passel index", "since": 0}))
+    assert "was cut off" in unfinished(tmp_path), "another container's process of the same number, which is ours here"
     (tmp_path / "writer.json").write_text("{")
     assert unfinished(tmp_path) == "", "a note that is just being written"

@@ -128,6 +128,11 @@ def test_a_quantity_equals_itself_in_another_unit(one: tuple[str, str, Fraction]
     assert there == back
 
 
+@pytest.mark.parametrize("text", ["5 x 10^^", "5 × 10^^^^ kg", "5 x 10^", "3 × 10⁰"])
+def test_a_power_of_nothing_is_none(text: str) -> None:
+    assert quantities(text)[0][0].low in (3, 5)
+
+
 @given(texts, texts)
 def test_any_text_gives_sizes_that_are_finite_or_none(one: str, other: str) -> None:
     found = [quantities(one), quantities(other)]

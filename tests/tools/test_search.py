@@ -15,7 +15,7 @@ from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.encoder import Encoder
 from passel.tools.filters import Filter
-from passel.tools.search import FOUND, LINKED, PER_NAME, SHARED_BY, asearch, dense, lexical, link, search, search_linked
+from passel.tools.search import FOUND, LINKED, PER_NAME, SHARED_BY, dense, lexical, link, search, search_linked
 
 TRAIN = Path(__file__).parents[3] / "shared" / "data" / "2wiki" / "train.jsonl"
 
@@ -221,10 +221,6 @@ def test_what_has_been_deleted_meanwhile_is_left_out(tmp_path: Path, encoder: En
         found = at(corpus, "light")
         corpus.delete("light")
         assert "ilse" not in sources(link(corpus, "?", found))
-
-
-async def test_the_async_twin_gives_the_same(corpus: Corpus) -> None:
-    assert await asearch(corpus, "Who made the lighthouse?") == search(corpus, "Who made the lighthouse?")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

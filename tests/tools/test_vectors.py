@@ -340,8 +340,9 @@ def test_a_collection_that_the_server_lost_is_made_anew(tmp_path: Path, server: 
 
 
 def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="http://host:port"):
-        Corpus.open(tmp_path / "c", encoder=ENCODER, create=True, server="localhost:8000")
+    for wrong in ("localhost:8000", "http://localhost:99999", "http://localhost:80a", "http://[::1:8000"):
+        with pytest.raises(UsageError, match="http://host:port"):
+            Corpus.open(tmp_path / "c", encoder=ENCODER, create=True, server=wrong)
     with Corpus.open(tmp_path / "c", encoder=ENCODER, create=True, server="http://127.0.0.1:9") as corpus:
         with pytest.raises(PasselError, match=r"no Chroma server answers at http://127\.0\.0\.1:9") as caught:
             corpus.dense(np.ones(32), 3)

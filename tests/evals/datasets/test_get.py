@@ -170,6 +170,24 @@ def test_a_written_question_is_read_again_as_it_was(tmp_path: Path) -> None:
     assert replace(load(tmp_path / "q.jsonl").questions[0], dataset="") == question
 
 
+def test_the_way_to_the_answer_is_written_too(tmp_path: Path) -> None:
+    texts = {"Hall": "Ilse built it.", "Ilse": "Born in Sedge."}
+    passages = [{"title": title, "text": text, "is_supporting": True} for title, text in texts.items()]
+    of_all = {"question": "Where was the builder of the hall born?", "answers": ["Sedge"], "passages": passages}
+    steps = [{"question": "Hall >> builder", "answer": "Ilse"}, {"question": "Where was #1 born?", "answer": "Sedge"}]
+    triples = [["hall", "builder", "Ilse"], ["Ilse", "born", "Sedge"]]
+    rows = [{"id": "m", **of_all, "decomposition": steps}, {"id": "w", **of_all, "evidences": triples}]
+    first, second = tmp_path / "a" / "q.jsonl", tmp_path / "b" / "q.jsonl"
+    for path in (first, second):
+        path.parent.mkdir()
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        questions = load(path).questions
+        assert [len(question.hops) for question in questions] == [2, 2]
+        assert [len(question.decomposition) for question in questions] == [2, 0]
+        rows = [get.as_record(question) for question in questions]
+    assert [replace(one, dataset="").hops[1] for one in load(first).questions] == [replace(one, dataset="").hops[1] for one in load(second).questions]
+
+
 def test_the_content_digest() -> None:
     question = Question("1", "What is it?", ("a", "b"), True, passages=(DataPassage("T", "one two", True), DataPassage("U", "three", False)))
     same = [

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from passel.evals.datasets import hub, load
-from passel.evals.question import Dataset
+from passel.evals.datasets.records import Record
+from passel.evals.question import Dataset, Step
 from passel.tools.errors import UsageError
 
 hf = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
@@ -107,6 +108,9 @@ def test_2wikimultihopqa_joins_its_sentences_with_a_space(make: Make) -> None:
     question = make("2wikimultihopqa", [row], HOTPOT).questions[0]
     assert question.passages[0].text == "Ilse Marn was an architect. She was born in Sedge."
     assert question.answerable is None  # the other evidence is not there
+    for triples in ([["Ilse Marn", "place of birth", "Sedge"]], {"fact": ["Ilse Marn"], "relation": ["place of birth"], "entity": ["Sedge"]}):
+        known = hub.hotpotqa([Record("a row", row | {"evidences": triples})])[0]
+        assert [(hop.question, hop.answer) for hop in known.hops] == [("What is the place of birth of Ilse Marn?", "Sedge")]
 
 
 def test_musique_as_its_authors_release_it(make: Make) -> None:
@@ -129,6 +133,7 @@ def test_musique_as_its_authors_release_it(make: Make) -> None:
     assert [passage.gold for passage in answered.passages] == [True, False]  # a passage, never a title
     assert answered.answerable is True
     assert not_answered.answerable is False
+    assert answered.decomposition == (Step("mill built", "1790"),)
 
 
 def test_nq_open_gets_ids_from_its_texts(make: Make) -> None:

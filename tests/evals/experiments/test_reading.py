@@ -14,6 +14,7 @@ from passel.evals.experiments import reading
 from passel.evals.experiments.reading import NO_ANSWER as AT
 from passel.evals.predictions import Line, Predictions, failed_line
 from passel.evals.question import Question
+from passel.evals.report.views import html_page
 from passel.evals.result import Result
 from passel.evals.run import predict_all
 from passel.evals.setup import Setup, prepare
@@ -47,6 +48,18 @@ def ask(setup: Setup) -> list[Line]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Setup, list[Line]]:
     with prepare([str(written(tmp_path_factory.mktemp("reading")))], setting="distractor", described={"experiment": "reading"}) as setup:
         return setup, ask(setup)
+
+
+def test_the_page_says_what_the_figures_say(run: tuple[Setup, list[Line]]) -> None:
+    setup, lines = run
+    question, unanswerable = setup.questions[0], setup.questions[3]
+    lines = [line(question, question.answers[0], AT + 1), line(unanswerable, "grass", AT - 1), line(unanswerable, "grass", AT + 1)]
+    assert [reading.right(one, said) for one, said in zip((question, unanswerable, unanswerable), lines, strict=True)] == [
+        {"f1": 1.0, "em": 1.0}, {"f1": 1.0, "em": 1.0}, {"f1": 0.0, "em": 0.0},
+    ]  # fmt: skip
+    page = html_page(reading.summarize(setup, run[1]), setup.questions, run[1])
+    assert '"scores":[1,1]' in page.replace(" ", "")
+    assert "support_f1" not in page
 
 
 def line(question: Question, answer: str, score: float) -> Line:

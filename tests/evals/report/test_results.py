@@ -185,6 +185,15 @@ def test_a_second_run_of_the_same_replaces_the_first(invented: Any, measure: Cal
     assert paths[0].read_bytes() == keep(told(run.result), run.setup.questions, run.lines, tmp_path / "other").read_bytes()
 
 
+def test_another_model_corpus_or_split_is_kept_beside_it(invented: Any, measure: Callable[..., Any], tmp_path: Path) -> None:
+    run = measure("qa", invented.dev)
+    others = ({}, {"model": "openai:x"}, {"split": "val"}, {"corpus": {"name": "isles"}}, {"model": "openai:y"})
+    for other in others:
+        result = told(run.result)
+        keep(replace(result, settings={**result.settings, **other}), run.setup.questions, run.lines, tmp_path)
+    assert len(list(tmp_path.iterdir())) == len(others)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"no xz", lzma.compress(b""), lzma.compress(b"no json\n"), lzma.compress(b"{}\n"), lzma.compress(b"[]\n"), None]
 )
