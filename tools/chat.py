@@ -96,7 +96,9 @@ def load_chat_model(name: str, **settings: Any) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     if provider == "openai":
-        given = {"http_async_client": _client_for_every_loop(), **given}
+        # with a client of its own LangChain asks for no token counts of a stream; servers at other addresses may refuse to be asked
+        counted = {} if "base_url" in given else {"stream_usage": True}
+        given = {"http_async_client": _client_for_every_loop(), **counted, **given}
     try:
         made: BaseChatModel = init_chat_model(model.strip(), model_provider=provider, **{"max_retries": 1, **given})
     except ImportError as fault:
@@ -147,7 +149,8 @@ def _client_for_every_loop() -> Any:
 
 def _is_address(url: str) -> bool:
     try:
-        return urlsplit(url).scheme in ("http", "https") and urlsplit(url).port != 0
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none, half a bracket
         return False
 
@@ -270,8 +273,8 @@ async def _reply(
     tokens_in, tokens_out = (max(0, usage["input_tokens"]), max(0, usage["output_tokens"])) if usage else (0, 0)
     if charged and not tokens_in:
         tokens_in = await _count("\n".join(str(m.text) for m in sent))
-    if charged and not tokens_out and text:
-        tokens_out = await _count(text)
+    if charged and not tokens_out and message is not None and (written := str(message.text)):
+        tokens_out = await _count(written)  # its thoughts too: they are paid for
     return Reply(text, tokens_in, tokens_out, seconds, error, None if message is None else mean_logprob(message.response_metadata.get("logprobs")))
 
 

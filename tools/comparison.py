@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -52,7 +53,10 @@ _MORE = (
     "more|most|larger|largest|bigger|biggest|greater|greatest|higher|highest|longer|longest|taller|tallest|deeper|deepest|wider|widest"
     "|heavier|heaviest|faster|fastest|farther|farthest|further|furthest|richer|richest|stronger|strongest|better|best"
 )
-_LESS = "fewer|fewest|less|least|smaller|smallest|shorter|shortest|lower|lowest|lighter|lightest|narrower|narrowest|slower|slowest|closer|nearer"
+_LESS = (
+    "fewer|fewest|less|least|smaller|smallest|shorter|shortest|lower|lowest|lighter|lightest|narrower|narrowest|slower|slowest"
+    "|closer|closest|nearer|nearest|cheaper|cheapest"
+)
 _DIRECTION = re.compile(
     rf"(?<!one of the )(?<![\w-])(?:(?P<early>{_EARLY})|(?P<late>{_LATE})|(?P<more>{_MORE})|(?P<less>{_LESS}))"
     r"(?![\w-]|\s+than\s+(?:\d|a\b|one\b|two\b))"
@@ -144,6 +148,7 @@ _APPOSITION = re.compile(r",\s+(?:the|an?)\s+[^,]*$")
 _NOT_A_NAME = re.compile(r"\d+[\w%,.]*(?:\s+[a-z]\S*)*|(?:the\s+)?\d{3,4}s?|(?:one|two|three|four|five|ten|twenty|a hundred|half)\b.*")
 
 
+@lru_cache(maxsize=4096)
 def comparison(question: str) -> Comparison | None:
     """What the question compares and how; None: it is not a comparison of two things, or of a form that is not known here."""
     text = re.sub(r"^\W*Q:\s*", "", " ".join(question[: MAX_QUESTION + 1].split())).rstrip("? ").rstrip(":")

@@ -97,7 +97,7 @@ class Corpus:
 
         Raises UsageError where there is no corpus, CorpusMismatch where it was made with another encoder, splitter or format.
         """
-        file = Path(os.path.abspath(Path(path).expanduser())) / FILE
+        file = Path(os.path.abspath(os.path.expanduser(path))) / FILE
         if Store.exists(file):
             return cls(Store(file), encoder=encoder, server=server)
         if not create:
@@ -162,7 +162,7 @@ class Corpus:
         """
         with self._writing(wait, progress) as run:
             chosen = [paths] if isinstance(paths, Path | str) else paths
-            run.index([Path(os.path.abspath(Path(path).expanduser())) for path in chosen])
+            run.index([Path(os.path.abspath(os.path.expanduser(path))) for path in chosen])
             return run.finish()
 
     def add(
@@ -264,7 +264,8 @@ class Corpus:
                 found |= _valid(lambda k: view.nearest(vector, k, None), min(size, 100 * n) if filters else size, n, reading, filters)
                 if filters and len(found) < n:  # what passes lies far away: slower, but it looks at nothing else
                     where = to_chroma(filters)
-                    found |= _valid(lambda k: view.nearest(vector, k, where), size, n, reading, filters)
+                    with suppress(IndexFailed):  # a filter too long for Chroma says nothing against the index; all are searched below then
+                        found |= _valid(lambda k: view.nearest(vector, k, where), size, n, reading, filters)
             if len(found) >= min(n, size):
                 return sorted(found.items(), key=lambda one: (-one[1], one[0]))[:n]
             rows = reading.vectors_where(filters)  # a graph may lose its way among what was deleted
@@ -314,8 +315,8 @@ class Corpus:
         return flat / norm if norm else flat
 
     def close(self) -> None:
+        self._store.close()  # first: behind it no view of the index is opened
         self._index.close()
-        self._store.close()
 
     def __enter__(self) -> Self:
         return self

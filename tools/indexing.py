@@ -180,8 +180,9 @@ class Run:
             stamp = reading.stamp(source)
         if self._owner(source) in (None, origin):
             return source
-        if stamp is not None and source not in self._claimed and stamp[1] == sha256 and stamp[0] and not os.path.exists(stamp[0]):
-            return source  # the same file, moved
+        gone = stamp is not None and source not in self._claimed and stamp[0] and not os.path.exists(stamp[0])
+        if gone and stamp is not None and (is_record or stamp[1] == sha256):
+            return source  # the same file, moved; a record keeps its id wherever it lies now
         prefixed = f"{root.name if root.is_dir() else root.parent.name}/{source}"
         return prefixed if not is_record and self._owner(prefixed) in (None, origin) else None
 
@@ -316,13 +317,18 @@ def _is_records(origin: str) -> bool:
 
 
 def _is_unclear(refusal: Refusal) -> bool:
-    """Whether it cannot be told which documents of the file are meant: all of them, or a line too broken to tell its id, which goes by its place."""
-    return not refusal.source or (_is_records(refusal.origin) and refusal.path.endswith(refusal.source))
+    """Whether the file tells which documents are meant, and no id does: all of them; or its only one, under whatever id; or a line too broken to tell
+    its id, which goes by its place."""
+    return not refusal.source or not _is_records(refusal.origin) or refusal.path.endswith(refusal.source)
 
 
 def _forms(path: Path) -> set[str]:
-    """As it was given and without links: an origin is without."""
-    return {str(path), str(path.resolve())}
+    """As it was given and without links: an origin is without. What no origin can be, and is refused by its name, is left out."""
+    try:
+        forms = {str(path), str(path.resolve())}
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a NUL
+        forms = {str(path)}
+    return {form for form in forms if not string_fault(form)}
 
 
 def _fault(document: Document) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -79,6 +81,8 @@ def count_paths(paths: Sequence[Path | str]) -> int:
 def _load(file: FoundFile, known: Known | None, max_bytes: int) -> Iterator[tuple[str, Item]]:
     """Each item of a file, and where it stands: `path` or `path:line`."""
     if file.suffix in RECORDS:
+        if file.origin.suffix.lower() != file.suffix:  # a link's, in a cache whose files have hashes for names
+            file = replace(file, origin=Path(os.path.abspath(file.path)))
         yield from _load_records(file, known, max_bytes)
     else:
         yield str(file.path), _load_file(file, known, max_bytes)

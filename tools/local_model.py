@@ -28,6 +28,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, field_validator
 
+from .document import clean
 from .errors import PasselError, UsageError
 
 _MAGIC = b"GGUF"
@@ -148,7 +149,7 @@ class LocalChatModel(BaseChatModel):
         self, messages: Sequence[BaseMessage], stop: list[str] | None, options: dict[str, Any], put: Callable[[_Item], None], gone: threading.Event
     ) -> None:
         request = {
-            "messages": [{"role": _ROLES.get(message.type, "user"), "content": _clean(str(message.text))} for message in messages],
+            "messages": [{"role": _ROLES.get(message.type, "user"), "content": clean(str(message.text))} for message in messages],
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "seed": self.seed,
@@ -214,11 +215,6 @@ _Item = dict[str, Any] | Exception | None
 """What the worker thread hands over: a chunk of llama.cpp's server, a failure, or None at the end."""
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 _REPORT = "Try another model file."
-
-
-def _clean(text: str) -> str:
-    """Lone surrogates, which no UTF-8 has, become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 _running: dict[threading.Thread, threading.Event] = {}

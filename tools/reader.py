@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
 
-from .answers import normalised
+from .answers import contains_answer, normalised
 from .comparison import Comparison, compare, comparison
 from .pair import AnswerSpan
 
@@ -54,7 +53,7 @@ class Found:
 
 def find_answer(question: str, passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
     """The best answer from the chosen passages, however unlikely; None where they hold no word."""
-    asked = _comparison(question)
+    asked = comparison(question)
     if asked is not None and (compared := _compared(asked, passages, chosen)):
         return compared
     spans = [(score, place, span) for place in chosen for score, span in scored_spans(passages, place, chosen)]
@@ -139,12 +138,14 @@ def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found |
 
 
 def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[list[int]]:
-    """For each option where its attribute may stand: in the passage titled after it, and in those that this one names.
+    """For each option where its attribute may stand: in the passage titled after it, else those that name it alone, and in those that these name.
 
     Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one: of a passage that is
     titled after an option, for that one.
     """
-    own = [[place for place in chosen if _titled(passages[place].title, option)] for option in options]
+    titled = [[place for place in chosen if _titled(passages[place].title, option)] for option in options]
+    told = [[place for place in chosen if _of_one(passages[place].text, option, options)] for option in options]
+    own = [places or others for places, others in zip(titled, told, strict=True)]
     if len(own) < 2 or not all(own):
         roots = [place for place in chosen if passages[place].namer not in chosen]
         others = [place for place in roots if not any(place in places for places in own)]
@@ -156,11 +157,11 @@ def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen:
     return groups
 
 
+def _of_one(text: str, option: str, options: Sequence[str]) -> bool:
+    """Whether the text names this option and no other."""
+    return contains_answer(text, [option]) and not any(contains_answer(text, [other]) for other in options if other != option)
+
+
 def _titled(title: str, option: str) -> bool:
     one, other = normalised(title.partition(" (")[0]), normalised(option.partition(" (")[0])
     return bool(one) and bool(other) and (one == other or f" {one} " in f" {other} " or f" {other} " in f" {one} ")
-
-
-@lru_cache(maxsize=4096)
-def _comparison(question: str) -> Comparison | None:
-    return comparison(question)

@@ -18,5 +18,5 @@ def is_small_talk(text: str) -> bool:
     >>> is_small_talk("Hello there!"), is_small_talk("Thanks, bye."), is_small_talk("Hello, who built the bridge?")
     (True, True, False)
     """
-    parts = [" ".join(part.split()) for part in re.split(r"[^\w'’ ]+|_+", text.replace("’", "'").casefold())]
+    parts = [" ".join(part.split()).strip("' ") for part in re.split(r"[^\w'’ ]+|_+", text.replace("’", "'").casefold())]
     return all(_SAID.fullmatch(part) for part in parts if part)

@@ -110,12 +110,9 @@ class Reading:
     def seq(self) -> int:
         return int(self.value("seq", "0"))
 
-    def count(self, filters: Filter | None = None, *, limit: int = -1) -> int:
-        """Passages that pass the filter; counts no further than `limit`."""
-        where, values = _where(filters)
-        if not filters and limit < 0:
-            return int(self._db.execute("SELECT count(*) FROM passages").fetchone()[0])
-        return int(self._db.execute(f"SELECT count(*) FROM (SELECT 1 FROM passages p WHERE {where} LIMIT ?)", (*values, limit)).fetchone()[0])
+    def count(self) -> int:
+        """Passages."""
+        return int(self._db.execute("SELECT count(*) FROM passages").fetchone()[0])
 
     def count_lexical(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM passages_fts_docsize").fetchone()[0])
@@ -443,6 +440,10 @@ class Store:
             connection.close()
 
     @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
     def replaced(self) -> bool:
         """Whether the file was deleted, or made anew, while it was open: it can no longer be read."""
         try:
@@ -465,10 +466,14 @@ class Store:
 
     def _give(self, connection: sqlite3.Connection) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._closed and not isinstance(connection, _AsItLies):
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+class _AsItLies(sqlite3.Connection):
+    """Of a file that is taken as one that never changes: it would not see what is written later, so it serves for one reading."""
 
 
 def dump_metadata(metadata: Mapping[str, Scalar]) -> str:
@@ -481,7 +486,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     failure: sqlite3.Error | None = None
     for mode in ("mode=rw", "mode=ro", "immutable=1"):
         try:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10, check_same_thread=False)
+            kind = _AsItLies if mode == "immutable=1" else sqlite3.Connection
+            address = f"{path.absolute().as_uri()}?{mode}"
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10, check_same_thread=False, factory=kind)
             try:
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 connection.execute("PRAGMA cache_size = -16384")

@@ -20,13 +20,13 @@ LOAD_SECONDS = 5.0
 """tiktoken downloads its vocabulary without a time limit; a network that swallows packets would hold the first prompt for minutes."""
 
 
-def count_prompt_tokens(text: str, encoder: Encoder | None = None) -> int:
-    """Tokens of `text` in tiktoken's o200k_base; where that does not load (no network), in the encoder's tokenizer, said once by a warning."""
+def count_prompt_tokens(text: str) -> int:
+    """Tokens of `text` in tiktoken's o200k_base; where that does not load (no network), in the embedded encoder's, said once by a warning."""
     with _lock:
         encoding = _tiktoken()
     if encoding is not None:
         return len(encoding.encode(text, disallowed_special=()))
-    return (encoder or _embedded()).count_tokens([text])[0]
+    return _embedded().count_tokens([text])[0]
 
 
 _lock = threading.Lock()

@@ -189,6 +189,8 @@ class Versions:
             if self._process != os.getpid():
                 _left_behind.append(self._newest)
                 self._newest, self._process = None, os.getpid()
+            if self._store.closed:  # nobody would close the view; the reading that follows says so
+                return None
             while True:
                 seq = next((seq for seq in self.published() if seq not in self._broken or self._broken[seq] != self._published_at(seq)), None)
                 if self._newest is not None and self._newest.seq != seq:

@@ -83,7 +83,7 @@ class Rewards:
         self.config, self._generate = config, generate
         self._said: dict[tuple[str, str, tuple[int, ...]], str | None] = {}
         self._failed: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
-        self._base: dict[tuple[str, str], tuple[int, float]] = {}
+        self._base: dict[tuple[str, str, tuple[int, ...]], tuple[int, float]] = {}
 
     def terms(self, example: ListExample, chosen: Sequence[int], baseline_tokens: int) -> dict[str, float]:
         return rewards.terms(example, chosen, baseline_tokens, partial(self._say, example), answers_only=self.config.answers_only)
@@ -93,10 +93,10 @@ class Rewards:
 
     def baseline(self, example: ListExample, order: Sequence[int]) -> tuple[int, float]:
         """(tokens, reward) of the first `fixed_k` of the starting policy's own order."""
-        key = (example.group, example.id)
+        first = tuple(order[: self.config.fixed_k])
+        key = (example.group, example.id, first)
         if key not in self._base:
-            first = list(order[: self.config.fixed_k])
-            tokens = int(example.read.input.tokens[first].sum())
+            tokens = int(example.read.input.tokens[list(first)].sum())
             self._base[key] = (tokens, self.total(self.terms(example, first, tokens)))
         return self._base[key]
 

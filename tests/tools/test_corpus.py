@@ -19,6 +19,7 @@ from passel.tools.corpus import Corpus, IndexReport, Progress
 from passel.tools.document import Document
 from passel.tools.encoder import Encoder
 from passel.tools.errors import CorpusMismatch, UsageError
+from passel.tools.passage import passage_ids
 from passel.tools.vectors import nearest_rows
 
 worker = runpy.run_path(str(Path(__file__).with_name("corpus_worker.py")))
@@ -115,6 +116,45 @@ def test_a_file_that_is_refused_now_keeps_its_old_content(corpus: Corpus, docs: 
     assert "harbour.md" in report.refused[0].path
     assert len(texts(corpus, "harbour north")) == 1
     assert json.loads(json.dumps(report.to_dict()))["refused"] == [{"path": report.refused[0].path, "reason": report.refused[0].reason}]
+
+
+def test_a_file_that_is_refused_under_another_root_keeps_its_old_content(corpus: Corpus, docs: Path) -> None:
+    corpus.index([docs])
+    (docs / "people" / "mayor.md").write_text("")
+    assert changes(corpus.index([docs / "people"])) == (0, 1, 0, 0, 1)
+    assert "people/mayor.md" in corpus.sources()
+    (docs / "people" / "mayor.md").unlink()
+    assert changes(corpus.index([docs / "people"])) == (0, 1, 0, 1, 0)
+
+
+def test_a_record_that_changed_in_a_file_of_another_name_is_that_record(corpus: Corpus, tmp_path: Path) -> None:
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    worker["write_records"](folder / "january.jsonl", 3, changing=1, state=1)
+    corpus.index([folder])
+    (folder / "january.jsonl").unlink()
+    worker["write_records"](folder / "february.jsonl", 2, changing=1, state=2)
+    assert changes(corpus.index([folder])) == (0, 2, 1, 1, 0)
+    assert changes(corpus.index([folder])) == (0, 3, 0, 0, 0)
+
+
+def test_records_behind_a_link_to_a_file_without_a_suffix(corpus: Corpus, tmp_path: Path) -> None:
+    blob, snapshot = tmp_path / "blobs" / "5f3a", tmp_path / "snapshots" / "train.jsonl"
+    for file in (blob, snapshot):
+        file.parent.mkdir()
+    worker["write_records"](blob, 5)
+    snapshot.symlink_to(blob)
+    assert changes(corpus.index([snapshot])) == (5, 0, 0, 0, 0)
+    assert changes(corpus.index([snapshot])) == (0, 5, 0, 0, 0)
+    snapshot.unlink()
+    assert changes(corpus.index([snapshot])) == (0, 0, 0, 5, 0)
+
+
+def test_paths_that_can_be_no_file_are_refused_by_name(corpus: Corpus, docs: Path) -> None:
+    (docs / "loop").symlink_to(docs / "loop")
+    odd = [docs / "loop", Path("a\0b"), Path("~nobody-of-that-name"), Path("caf\udce9.md")]
+    assert changes(corpus.index([docs / "harbour.md", *odd])) == (1, 0, 0, 0, 4)
+    assert changes(corpus.index([docs / "harbour.md", *odd])) == (0, 1, 0, 0, 4)
 
 
 def test_records_that_vanish_from_a_jsonl_file_are_removed(corpus: Corpus, tmp_path: Path) -> None:
@@ -292,6 +332,26 @@ def test_dense_search_is_right_before_during_and_after_publishing(corpus: Corpus
     monkeypatch.setattr("passel.tools.corpus.EXACT", exact)
     corpus.add([])
     check([made[0], Document("d1", "other words now", metadata={"tenant": "b"}), *made[2:4], *made[5:]])
+
+
+def test_a_filter_that_chroma_cannot_run_costs_nothing_but_time(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("passel.tools.corpus.EXACT", 5)
+    corpus.add(Document.from_text(f"Goose {n} eats grass.", source=str(n), metadata={"n": n}) for n in range(40))
+    vector = corpus.encoder.encode(["goose"])[0]
+    found = corpus.dense(vector, 3, {"n": {"$in": [39, 38, 37, 36, 35, 34, *range(1_000, 40_000)]}})
+    assert {id_ for id_, _ in found} <= {id_ for n in range(34, 40) for id_ in passage_ids(str(n), [f"Goose {n} eats grass."])}
+    assert len(found) == 3
+    with corpus._index.view() as view:
+        assert view is not None, "the index is not taken for a broken one"
+
+
+def test_a_closed_corpus_opens_nothing(corpus: Corpus) -> None:
+    corpus.add([Document.from_text("A goose eats grass.", source="goose")])
+    vector = corpus.encoder.encode(["goose"])[0]
+    corpus.close()
+    with pytest.raises(UsageError, match="is closed"):
+        corpus.dense(vector, 1)
+    assert corpus._index._newest is None  # type: ignore[attr-defined]
 
 
 def test_a_vector_that_was_replaced_since_the_index_was_published_counts_no_more(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

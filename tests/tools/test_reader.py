@@ -203,10 +203,15 @@ def test_with_one_option_alone_that_option_is_as_likely_as_the_other() -> None:
     assert answered(FIRST, [MIRROR, passage("The Glass Ferry", "A film.")], [0, 1]) == "The Salt Mirror"
 
 
-def test_passages_that_are_titled_otherwise_stand_for_the_options_in_their_order() -> None:
-    one, other = replace(MIRROR, title="A film"), replace(FERRY, title="Another film")
-    assert answered(FIRST, [one, other], [0, 1]) == "The Salt Mirror"
-    assert answered(FIRST, [one, other], [1, 0]) == "The Glass Ferry"
+@pytest.mark.parametrize("chosen", [[0, 1], [1, 0]])
+def test_passages_that_are_titled_otherwise_stand_for_the_option_that_their_text_names(chosen: list[int]) -> None:
+    told = {"$40": "The Pro plan costs $40 a month.", "$10": "The Basic plan costs $10 a month."}
+    prices = [passage("Pricing", text, (price, 5.0)) for price, text in told.items()]
+    for question in ("Which plan has the lower price, Basic or Pro?", "Which plan is cheaper, Pro or Basic?"):
+        found = find_answer(question, prices, chosen)
+        assert found is not None
+        assert found.text == "Basic"
+        assert sorted(found.places) == [0, 1]
 
 
 @pytest.mark.parametrize("chosen", [[0, 1], [1, 0]])

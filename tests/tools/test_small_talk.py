@@ -11,7 +11,7 @@ from passel.tools.small_talk import is_small_talk
 
 @pytest.mark.parametrize(
     "text",
-    ["hi", "Hello!", "  thanks!! ", "Thank you very much.", "ok, thanks", "How are you today?", "Good morning", "bye :)", "What’s up?", "", "🙂?"],
+    ["hi", "Hello!", "  thanks!! ", "Thank you very much.", "ok, thanks", "How are you today?", "Good morning", "bye :)", "What’s up?", "", "'?"],
 )
 def test_it_asks_nothing(text: str) -> None:
     assert is_small_talk(text)

@@ -218,11 +218,11 @@ def test_a_list_on_which_the_baseline_is_nearly_perfect_does_not_outweigh_all_ot
     assert earned.of(one, [1, 2], [1, 2, 0])[0] == pytest.approx(0.95 / 0.25)
 
 
-def test_the_baseline_is_the_starting_order_s_for_good(example: Any, made_up: Any) -> None:
+def test_the_baseline_is_of_the_order_that_is_given(example: Any, made_up: Any) -> None:
     one = example(made_up(3, seed=1, tokens=[1, 10, 100]), [1], answers=("stone 1",))
     earned = Rewards(GrpoConfig(fixed_k=1))
     assert earned.baseline(one, [1, 0, 2])[0] == 10
-    assert earned.baseline(one, [2, 0, 1])[0] == 10
+    assert earned.baseline(one, [2, 0, 1])[0] == 100
 
 
 def test_answers_only_uses_no_label_of_a_passage(example: Any, made_up: Any) -> None:
