@@ -54,10 +54,14 @@ class FeedbackFile:
     corpus: str = ""
 
     def keep(self, answer: Answer) -> None:
-        """Makes an answer known by its trace id. One that is there already, judged or not, stays as it is."""
+        """Makes an answer known by its trace id: of a run that went on, the last one. One that was judged stays as it is."""
         with self._open() as database:
             row = (_trace_id(answer), self.corpus, time.time(), _dumped(answer))
-            database.execute("INSERT INTO answers (trace_id, corpus, at, answer) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+            database.execute(
+                "INSERT INTO answers (trace_id, corpus, at, answer) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET answer = excluded.answer, at = excluded.at WHERE good IS NULL",
+                row,
+            )
             newest = "SELECT trace_id FROM answers WHERE good IS NULL ORDER BY at DESC, rowid DESC LIMIT ?"
             database.execute(f"DELETE FROM answers WHERE good IS NULL AND trace_id NOT IN ({newest})", (MOST_KEPT,))
 
@@ -68,7 +72,7 @@ class FeedbackFile:
                 row = (_trace_id(answer), self.corpus, time.time(), _dumped(answer), good, clean(note))
                 database.execute(
                     "INSERT INTO answers (trace_id, corpus, at, answer, good, note) VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET at = excluded.at, good = excluded.good, note = excluded.note",
+                    "ON CONFLICT DO UPDATE SET at = excluded.at, answer = excluded.answer, good = excluded.good, note = excluded.note",
                     row,
                 )
                 return

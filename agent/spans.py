@@ -19,6 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
+from langgraph.errors import GraphBubbleUp
 
 from ..graphs.answer import Answer
 from ..graphs.events import Answered, Event, Waiting
@@ -124,7 +125,7 @@ class Spans(BaseCallbackHandler):
         self._end(run_id, _of_node(outputs))
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
-        self._end(run_id, {}, error)
+        self._end(run_id, {}, None if isinstance(error, GraphBubbleUp) else error)  # a run that waits for a person has no fault
 
     # ---- the chat model ----
 
@@ -207,7 +208,7 @@ def _of_node(outputs: Any) -> dict[str, Any]:
     if isinstance(selection := outputs.get("selection"), Mapping):
         told |= {"passel.selected": len(selection["ids"]), "passel.stop_reason": selection["stop_reason"]}
     if isinstance(verdict := outputs.get("verdict"), Mapping):
-        told |= {"passel.verdict": verdict["kind"], "passel.why": verdict["why"]}
+        told |= {"passel.verdict": verdict["kind"], "passel.why": verdict["why"].partition(" (")[0]}  # behind it may stand what a person typed
     return told
 
 

@@ -19,9 +19,11 @@ from .prompts import CONDENSE, conversation
 from .state import DONT_KNOW, FRESH, RagState, RagUpdate, Turn
 
 _POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|theirs)\b", re.IGNORECASE)
-_ANOTHER = re.compile(r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?:the\s+)?(?P<name>[^,;?]+?)[\s?]*$", re.IGNORECASE)
+_ANOTHER = re.compile(r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?P<name>[^,;?]+?)[\s?.!]*$", re.IGNORECASE)
 """What about the Heron Bridge? The last question again, of something else, if what is asked about is a name and nothing more."""
 _MOST_CARRIED = 3
+CARRIED = re.compile(r" \([^()]*\)$")
+"""What is added to a question that points back: names for the search, which no answer has to hold."""
 
 
 async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -59,8 +61,8 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     asked, answered = proper_names(last["question"]), proper_names(said.replace(": ", ". "))
     named = proper_names(question)
     another = _ANOTHER.match(question)
-    if named and another and another["name"] == named[0] and len(asked) == 1 and asked[0] in last["question"]:
-        return last["question"].replace(asked[0], named[0])
+    if named and another and _only(named[0], another["name"]) and len(asked) == 1 and asked[0] in last["question"]:
+        return re.sub(r"\bthe the\b", "the", last["question"].replace(asked[0], named[0]), flags=re.IGNORECASE)
     if named and not _POINTS_BACK.search(question):
         return question
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
@@ -68,3 +70,8 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     if not carried and len(turns) > 1:
         return carry_over(question, turns[:-1])
     return f"{question} ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
+
+
+def _only(name: str, text: str) -> bool:
+    """Whether the text is the name and nothing more."""
+    return not re.sub(r"^the\s+|\W+", "", text.replace(name, ""), flags=re.IGNORECASE)

@@ -5,7 +5,6 @@ The pair model has read most of these pairs when the selector asked; they are re
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from ..tools.proper_names import proper_names
 from ..tools.read_passages import read_passages
 from ..tools.reader import Found, ReadPassage, find_answer
 from ..tools.words import content_words, covered, holds
+from .condense import CARRIED
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Missing:
 
 
 def missing(read: Read) -> Missing:
-    question = _CARRIED.sub("", read.question)
+    question = CARRIED.sub("", read.question)
     names = proper_names(question)
     lacking = [name for name in names if covered(content_words(name), read.words) < 1.0]
     in_names = {word for name in names for word in content_words(name)}
@@ -73,6 +73,3 @@ def nowhere(missing: Missing, candidates: Sequence[Candidate]) -> list[str]:
 def _words(passage: Passage | ReadPassage) -> list[str]:
     return content_words(f"{passage.title}. {passage.text}")
 
-
-_CARRIED = re.compile(r" \([^()]*\)$")
-"""What condense adds to a question that points back: names for the search, which no answer has to hold."""

@@ -87,16 +87,22 @@ _GAP = re.compile(r"(?<=[.!?…\"”’»)\]])\s+(?=\[\d)")
 """Between the end of a sentence and its "[2]", which would be taken for the beginning of the next."""
 
 
+_LISTED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\]")
+"""[1, 2], which ends no sentence as [1][2] does."""
+_ENDED = re.compile(r"[.!?…。！？][\"”’»)\]\s\[\d]*$")
+
+
 async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
     """Joins streamed pieces into whole sentences, a trailing "[2]" included; passes the final Reply on."""
     text = ""
     async for piece in pieces:
         if isinstance(piece, chat.Reply):
-            for start, end in sentences(text):
+            spans = sentences(text)
+            for start, end in spans if not piece.error or _ENDED.search(text) else spans[:-1]:  # what broke off is no sentence
                 yield text[start:end]
             yield piece
             return
-        text = _GAP.sub("", text + piece)
+        text = _LISTED.sub(lambda found: "".join(f"[{n}]" for n in re.findall(r"\d+", found[1])), _GAP.sub("", text + piece))
         spans = sentences(text)
         # the last one may still grow, and the one before it may still get its citation
         whole = [span for span in spans[:-1] if not text[spans[-1][0] :].lstrip().startswith("[") or span != spans[-2]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .condense import carry_over
+from .condense import CARRIED, carry_over
 from .state import SubQuestionState, turn
 
 _NAME = r"(?:the\s+|an?\s+)?[^\s,;:?][^,;:?]{0,80}?"
@@ -40,6 +40,8 @@ _CONJUNCTION = re.compile(rf"^(?P<one>{_QUESTION_WORD}\b.+?),?\s+and\s+(?P<two>{
 
 def plan_embedded(question: str) -> list[SubQuestionState]:
     """Independent sub-questions, or none where the question is best left whole."""
+    if carried := CARRIED.search(question):  # what condense has added belongs to every part
+        return [{**sub, "question": sub["question"] + carried[0]} for sub in plan_embedded(question[: carried.start()])]
     text = " ".join(question.split()).rstrip("? ")
     if match := _EITHER_OR.match(text) or _OF_TWO.match(text):
         return _numbered(f"{match['stem']} {match['a']}?", f"{match['stem']} {match['b']}?")

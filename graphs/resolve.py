@@ -13,8 +13,8 @@ from ..tools.reader import find_answer
 from .answer import SubQuestion
 from .context import RagContext, spent_on, usable
 from .events import Resolved
-from .prompts import RESOLVE, UNKNOWN, numbered
-from .state import RagState, RagUpdate, SubQuestionState, needed, ready, same_query
+from .prompts import RESOLVE, UNKNOWN, defused, numbered
+from .state import RagState, RagUpdate, needed, ready, same_query
 
 _PASSAGES = 5
 """Read for one sub-question: its own best candidates."""
@@ -25,14 +25,17 @@ LEAST = -2.0
 async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `sub_questions`, `queries`, `candidates` and what a person `dropped`; writes the answers into `sub_questions`, adds to `spent`."""
     subs, context = state["sub_questions"], runtime.context
-    asked = {same_query(query["query"]) for query in state["queries"]}
+    asked = {same_query(query["query"]): query["query"] for query in state["queries"]}
     wanted = needed(subs)
     waited_for = [sub for sub in ready(subs) if sub["id"] in wanted and not sub["answer"] and same_query(sub["question"]) in asked]
     if not waited_for:
         return {}
     candidates = await asyncio.to_thread(usable, state, context.corpus)
     calls = context.calls_left(state["spent"]) if context.model is not None and not context.exhausted(state["spent"]) else 0
-    results = await asyncio.gather(*(_answer(sub, candidates, context, by_model=n < calls) for n, sub in enumerate(waited_for)))
+    results = await asyncio.gather(*(
+            _answer(sub["question"], _best_for(asked[same_query(sub["question"])], candidates), context, by_model=n < calls)
+            for n, sub in enumerate(waited_for)
+        ))
     answers = {sub["id"]: answer for sub, (answer, _) in zip(waited_for, results, strict=True) if answer}
     for sub in waited_for:
         shown = {**sub, "answer": answers.get(sub["id"])}
@@ -43,24 +46,22 @@ async def resolve(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     }
 
 
-async def _answer(
-    sub: SubQuestionState, candidates: list[Candidate], context: RagContext, *, by_model: bool
-) -> tuple[str | None, list[chat.Reply]]:
-    own = _best_for(sub["question"], candidates)
+async def _answer(question: str, own: list[Candidate], context: RagContext, *, by_model: bool) -> tuple[str | None, list[chat.Reply]]:
+    """`own`: what was found for it. The question may hold what was read from a passage."""
     if not own:
         return None, []
     if context.model is None or not by_model:
-        return await asyncio.to_thread(read_answer, sub["question"], own, context), []
-    prompt = numbered([(c.passage.title, c.passage.text) for c in own if c.passage], sub["question"])
+        return await asyncio.to_thread(read_answer, question, own, context), []
+    prompt = numbered([(c.passage.title, c.passage.text) for c in own if c.passage], defused(question))
     reply = await chat.ask(context.model, RESOLVE, prompt, timeout=context.time_left())
     answer = reply.text.strip().split("\n")[0].strip(" .\"'")
     usable = reply.error is None and answer and UNKNOWN not in answer and len(answer) <= 200
-    return (answer if usable else await asyncio.to_thread(read_answer, sub["question"], own, context)), [reply]
+    return (answer if usable else await asyncio.to_thread(read_answer, question, own, context)), [reply]
 
 
-def _best_for(question: str, candidates: list[Candidate]) -> list[Candidate]:
-    """What was found for the sub-question itself, best first."""
-    key = query_key(question)
+def _best_for(query: str, candidates: list[Candidate]) -> list[Candidate]:
+    """What was found for the query, best first."""
+    key = query_key(query)
     own = [(min(ranks), c) for c in candidates if (ranks := [hit.rank for hit in c.hits if hit.query == key])]
     return [c for _, c in sorted(own, key=lambda pair: pair[0])[:_PASSAGES]]
 

@@ -68,6 +68,17 @@ def test_a_kept_answer_is_known_by_its_trace_id_in_every_process(agent: Agent, t
     assert [(each.answer, each.good) for each in file.all()] == [(answer, True)], "keeping it once more does not unsay what was said"
 
 
+def test_a_run_that_went_on_is_judged_by_its_last_answer(tmp_path: Path) -> None:
+    file = FeedbackFile(tmp_path / "f.sqlite3", "c")
+    failed = said("t").model_copy(update={"outcome": "failed", "answer": ""})
+    file.keep(failed)
+    file.keep(said("t"))
+    file.judge("t", good=True)
+    assert [each.answer for each in file.all()] == [said("t")]
+    file.judge(failed, good=False)
+    assert [(each.answer, each.good) for each in file.all()] == [(failed, False)]
+
+
 def test_the_oldest_answers_that_nobody_judged_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback_module, "MOST_KEPT", 3)
     file = FeedbackFile(tmp_path / "f.sqlite3", "c")

@@ -185,3 +185,12 @@ def _environment() -> dict[str, str]:
 
     path = os.pathsep.join(filter(None, [str(Path(passel.__file__).parent.parent), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def test_a_run_that_waits_has_no_fault_and_what_a_person_types_stands_in_no_span(agent: Agent, exported: InMemorySpanExporter) -> None:
+    agent.ask(BUILT, thread="t", approve=["answer"])
+    agent.resume("t", Decision(kind="refuse", why="because Mallory said so"))
+    spans = exported.get_finished_spans()
+    assert {span.name for span in spans} >= {"approve"}
+    assert not [span.name for span in spans if span.status.status_code is trace.StatusCode.ERROR]
+    assert "Mallory" not in str([dict(span.attributes or {}) for span in spans])

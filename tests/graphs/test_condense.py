@@ -25,6 +25,8 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
         ("Did she paint the Tarn Light?", "Did she paint the Tarn Light? (Mirel Ostane)"),
         ("What about the Karse Light?", "Who built the Karse Light?"),
         ("And the Karse Light?", "Who built the Karse Light?"),
+        ("What about The Karse Lights?", "Who built the Karse Lights?"),
+        ("What about Otto Vane.", "Who built the Otto Vane?"),
         ("And who built the Karse Light?", "And who built the Karse Light?"),
         ("and where is Sedge?", "and where is Sedge?"),
         ("What about the mother of Ilse Marn?", "What about the mother of Ilse Marn?"),

@@ -12,11 +12,11 @@ from passel.graphs.generate import _sentences
 from passel.tools.chat import Reply
 
 
-async def sentences_of(pieces: Sequence[str]) -> list[str]:
+async def sentences_of(pieces: Sequence[str], error: str | None = None) -> list[str]:
     async def stream() -> AsyncIterator[str | Reply]:
         for piece in pieces:
             yield piece
-        yield Reply("".join(pieces), 0, 0, 0.0)
+        yield Reply("".join(pieces), 0, 0, 0.0, error)
 
     return [said async for said in _sentences(stream()) if isinstance(said, str)]
 
@@ -27,13 +27,27 @@ async def sentences_of(pieces: Sequence[str]) -> list[str]:
         ("Ilse Marn built it. [1] It stands in Sedge. [2]", ["Ilse Marn built it.[1]", "It stands in Sedge.[2]"]),
         ("Ilse Marn built it [1]. It stands in Sedge [2].", ["Ilse Marn built it [1].", "It stands in Sedge [2]."]),
         ("Ilse Marn built it.[1][3] It stands in Sedge.[2]", ["Ilse Marn built it.[1][3]", "It stands in Sedge.[2]"]),
-        ("“She built it.” [1] [3] Did she? [2, 4]", ["“She built it.”[1][3]", "Did she?[2, 4]"]),
+        ("“She built it.” [1] [3] Did she? [2, 4]", ["“She built it.”[1][3]", "Did she?[2][4]"]),
+        ("Ilse Marn built it. [1, 2] It stands in Sedge. [2]", ["Ilse Marn built it.[1][2]", "It stands in Sedge.[2]"]),
         ("", []),
     ],
 )
 async def test_a_citation_belongs_to_the_sentence_before_it(written: str, expected: list[str]) -> None:
     assert await sentences_of([written]) == expected
     assert await sentences_of(list(written)) == expected, "letter by letter"
+
+
+@pytest.mark.parametrize(
+    ("written", "whole"),
+    [
+        ("Ilse Marn built it. [1] She painted ships and", ["Ilse Marn built it.[1]"]),
+        ("Ilse Marn built it. [1]", ["Ilse Marn built it.[1]"]),
+        ("Ilse Marn built it [1]. Ilse Marn", ["Ilse Marn built it [1]."]),
+        ("Ilse", []),
+    ],
+)
+async def test_what_broke_off_is_no_sentence(written: str, whole: list[str]) -> None:
+    assert await sentences_of(list(written), "the connection was lost") == whole
 
 
 @given(st.data())
