@@ -332,7 +332,7 @@ class Agent:
         config: RunnableConfig | None = None,
         evidence_only: bool = False,
     ) -> AsyncIterator[Event]:
-        asked = checked_input(question, history=history, filters=filters, id=id, approve=_steps(approve, thread), plan=plan)
+        asked = checked_input(question, history=history, filters=filters, id=id, approve=checked_steps(approve, thread), plan=plan)
         if evidence_only and thread is not None:
             raise UsageError("evidence_only and thread do not go together", "A conversation remembers answers, and there is none.")
         return self._run(asked, budget, thread, config, evidence_only)
@@ -498,7 +498,8 @@ def _budget(given: Budget | Mapping[str, float] | None) -> Budget | None:
         raise UsageError(f"{given!r} is no budget", f"Give a Budget, or a mapping of some of {names} to positive numbers.") from None
 
 
-def _steps(approve: Collection[str] | None, thread: str | None) -> Collection[Step]:
+def checked_steps(approve: Collection[str] | None, thread: str | None) -> Collection[Step]:
+    """Raises UsageError where one is none, or where there is no thread to wait on."""
     if not approve:
         return ()
     given = [approve] if isinstance(approve, str) else approve

@@ -63,11 +63,11 @@ def passel(
 
 def main() -> None:
     """The entry point of the installed command."""
-    for name in ("stdout", "stderr"):
+    for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):  # a terminal that cannot show a character shows "?" instead
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):  # a character that cannot be shown, or read, is "?" instead
             stream.reconfigure(errors="replace")
     arguments = sys.argv[1:]
     _quiet(debug=_wants_debug(arguments))
@@ -98,8 +98,8 @@ def run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         if hasattr(error, "format_message"):  # typer's own: from click, or from its copy of click, as its version may be
-            return _wrong_usage(error, as_json="--json" in options)
-        if _json_to_stdout(options):
+            return _wrong_usage(error, as_json=_json_to_stdout(options))
+        if "eval" in options[:2] and _json_to_stdout(options):
             terminal.print_json({"error": terminal.in_one_line(error)})
         unforeseen = "" if debug else "Run again with --debug to see where."
         terminal.show_error(terminal.in_one_line(error), getattr(error, "hint", unforeseen))
@@ -112,8 +112,9 @@ def _options(arguments: list[str]) -> list[str]:
 
 
 def _json_to_stdout(options: list[str]) -> bool:
-    """`eval … --json -`: stdout has one JSON object, on failure too."""
-    return options[:1] == ["eval"] and ("--json=-" in options or ("--json", "-") in pairwise(options))
+    """Whether stdout has one JSON object, on failure too: `--json` of most commands; eval's names a file, "-" for stdout."""
+    words = [word for word in options if word != "--debug"]
+    return "--json" in words if words[:1] != ["eval"] else "--json=-" in words or ("--json", "-") in pairwise(words)
 
 
 def _wants_debug(arguments: list[str]) -> bool:

@@ -113,25 +113,42 @@ class IndexResult(BaseModel):
 
 
 class Opening:
-    """An agent that is being opened in a thread: a host that starts a server wants to be greeted before torch is loaded."""
+    """An agent that is being opened in a thread: a host that starts a server wants to be greeted before torch is loaded. For one event loop.
+
+    What could not be opened, or whose corpus was deleted or made anew since, is opened again at the next call.
+    """
 
     def __init__(self, open_agent: Callable[[], Agent]) -> None:
-        self._agent: Future[Agent] = Future()
-        threading.Thread(target=self._open, args=(open_agent,), name="passel-opening", daemon=True).start()
+        self._open_agent = open_agent
+        self._agent = self._begun()
 
-    def _open(self, open_agent: Callable[[], Agent]) -> None:
-        try:
-            self._agent.set_result(open_agent())
-        except BaseException as error:
-            self._agent.set_exception(error)
+    def _begun(self) -> Future[Agent]:
+        opened: Future[Agent] = Future()
+
+        def work() -> None:
+            try:
+                opened.set_result(self._open_agent())
+            except BaseException as error:
+                opened.set_exception(error)
+
+        threading.Thread(target=work, name="passel-opening", daemon=True).start()
+        return opened
 
     async def agent(self) -> Agent:
         """Raises what opening it raised."""
+        before = self._agent
+        if before.done() and (before.exception() or before.result().corpus.replaced):
+            self._agent = self._begun()
+            await asyncio.to_thread(_close, before)
         return await asyncio.shield(asyncio.wrap_future(self._agent))
 
     def close(self) -> None:
         """Closes the agent, as soon as it is open."""
-        self._agent.add_done_callback(lambda opened: None if opened.exception() else opened.result().close())
+        _close(self._agent)
+
+
+def _close(opening: Future[Agent]) -> None:
+    opening.add_done_callback(lambda opened: None if opened.exception() else opened.result().close())
 
 
 def build_server(open_agent: Callable[[], Agent], *, folder: Path | None = None) -> tuple[MCPServer, Opening]:

@@ -126,7 +126,7 @@ def _refuse_unknown(settings: type[Settings]) -> None:
         given = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    in_file = dotenv_values(str(settings.model_config.get("env_file")))
+    in_file = [name for name, value in dotenv_values(str(settings.model_config.get("env_file"))).items() if os.environ.get(name) != value]
     for where, names in ((str(file), set(given)), (".env", _named(in_file)), ("the environment", _named(os.environ) - _NO_SETTINGS)):
         if unknown := sorted(names - set(settings.model_fields)):
             raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..graphs.condense import carry_over
 from ..graphs.run import new_question
+from ..tools.small_talk import is_small_talk
 from .compare import compare_with
 from .experiments.selection import COLUMNS
 from .labels import support_values
@@ -31,8 +32,8 @@ def condensed(setup: Setup) -> Setup:
 
 def _standalone(question: Question) -> Question:
     asked = new_question(question.question, history=list(question.history))
-    turns = asked["history"]
-    return replace(question, question=carry_over(asked["question"].strip(), turns), history=()) if turns else question
+    text, turns = asked["question"].strip(), asked["history"]
+    return replace(question, question=carry_over(text, turns) if turns and not is_small_talk(text) else text, history=())
 
 
 def add_condensed(result: Result, alone: Sequence[Question], questions: Sequence[Question], lines: Sequence[Line], others: Sequence[Line]) -> None:

@@ -131,9 +131,10 @@ _SMALL_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(_REWORDED)})(?![\w-])")
 
 
 def near_duplicate(question: Question, seed: int) -> Perturbed | None:
-    """A near copy of one gold passage: a few small words changed, and one sentence left out, that of the answer where there is one to leave out.
+    """A near copy of one gold passage whose text does not hold the answer: a few small words changed, and the sentences of the answer left out, or
+    some sentence where there are none.
 
-    None without a false passage, and where nothing can be changed in any gold passage.
+    None without a false passage, and where no gold passage can be changed so.
     """
     draw = _random(seed, question, "near duplicate")
     false = _false(question, draw)
@@ -142,7 +143,7 @@ def near_duplicate(question: Question, seed: int) -> Perturbed | None:
         return None
     for original in draw.sample(gold, len(gold)):
         text = _reworded(original.text, _answers(question), draw)
-        if text != original.text:
+        if text != original.text and not contains_answer(text, _answers(question)):
             return _planted(question, DataPassage(original.title, text), false)
     return None
 
@@ -151,8 +152,9 @@ def _reworded(text: str, answers: Sequence[str], draw: random.Random) -> str:
     spans = sentences(text)
     if len(spans) > 1:
         answering = [span for span in spans if contains_answer(text[span[0] : span[1]], answers)]
-        start, end = draw.choice(answering or spans)
-        text = f"{text[:start].rstrip()} {text[end:].lstrip()}".strip()
+        gone = answering if 0 < len(answering) < len(spans) else [draw.choice(spans)]
+        for start, end in reversed(gone):
+            text = f"{text[:start].rstrip()} {text[end:].lstrip()}".strip()
     found = list(_SMALL_WORD.finditer(text))
     for match in sorted(draw.sample(found, min(_MOST_REWORDED, len(found))), key=lambda match: -match.start()):
         text = text[: match.start()] + _REWORDED[match[0]] + text[match.end() :]

@@ -74,6 +74,7 @@ def prepare(
     seed: int = 0,
     pieces: bool = False,
     described: Mapping[str, Any] | None = None,
+    encoder: Encoder | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Iterator[Setup]:
     """Loads the data, makes or opens the corpora, drops gold where that is asked for. Raises UsageError.
@@ -81,6 +82,7 @@ def prepare(
     corpus: an indexed corpus in which all questions are asked; then `setting` is "corpus".
     pieces: long passages are cut, as an indexed document would be.
     described: settings of the experiment itself, put before those of the data.
+    encoder: of the corpora that are made, by default the embedded one; an indexed corpus has its own.
     progress: told (what, done, total) of what takes long.
     """
     if corpus and drop:
@@ -88,23 +90,23 @@ def prepare(
     tell = progress or _say_nothing
     datasets = [in_pieces(dataset) if pieces else dataset for dataset in (load(one, split=split) for one in data)]
     _check(datasets, setting)
-    encoder = Encoder.load()
-    settings: dict[str, Any] = {
-        **(described or {}),
-        "data": [{"name": dataset.name, "sha256": dataset.sha256} for dataset in datasets],
-        "setting": setting,
-        "split": split,
-        "seed": seed,
-        "encoder": encoder.name,
-    }
-    if pieces:
-        settings["pieces"] = True
-    if drop:
-        settings |= {"drop_gold": drop, "rate": rate}
     questions: list[Question] = []
     left_out = unlabelled = 0
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(Corpus.open(corpus, encoder=encoder)) if corpus else None
+        opened = stack.enter_context(Corpus.open(corpus)) if corpus else None
+        encoder = opened.encoder if opened else encoder or Encoder.load()
+        settings: dict[str, Any] = {
+            **(described or {}),
+            "data": [{"name": dataset.name, "sha256": dataset.sha256} for dataset in datasets],
+            "setting": setting,
+            "split": split,
+            "seed": seed,
+            "encoder": encoder.name,
+        }
+        if pieces:
+            settings["pieces"] = True
+        if drop:
+            settings |= {"drop_gold": drop, "rate": rate}
         if opened:
             known = opened.info()
             settings["corpus"] = {"name": opened.name, "id": opened.id, "seq": known.seq, "documents": known.documents, "passages": known.passages}

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from .errors import CorpusMismatch, PasselError, UsageError
 from .filters import Filter, to_chroma, to_sql
+from .home import passel_home
 from .indexing import MAX_TOKENS, IndexReport, Progress, Run
 from .lock import unfinished, write_lock
 from .passage import Passage
@@ -119,9 +120,9 @@ class Corpus:
             raise self._mismatch(f"was made with the encoder {made['encoder']}, which is not this {encoder.name}")
 
     def _mismatch(self, what: str) -> CorpusMismatch:
-        return CorpusMismatch(
-            f"corpus {self.name!r} {what}", f"Make it anew: passel corpus delete {self.name}, then passel index PATH --corpus {self.name}."
-        )
+        called = _called(self.path)
+        hint = f"Make it anew: passel corpus delete {called}, then passel index PATH --corpus {called}."
+        return CorpusMismatch(f"corpus {self.name!r} {what}", hint)
 
     @property
     def encoder(self) -> Encoder:
@@ -350,4 +351,9 @@ def _size(folder: Path) -> int:
 def _absent(path: Path) -> UsageError:
     others = sorted(file.parent.name for file in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
     existing = f" (there is {', '.join(others)})" if others else ""
-    return UsageError(f"there is no corpus {path.name!r}{existing}", f"Make it: passel index PATH --corpus {path.name}.")
+    return UsageError(f"there is no corpus {path.name!r}{existing}", f"Make it: passel index PATH --corpus {_called(path)}.")
+
+
+def _called(path: Path) -> str:
+    """As `--corpus` takes it: by its mere name another corpus may be called."""
+    return path.name if path.parent == passel_home() / "corpora" else str(path)

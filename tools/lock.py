@@ -34,7 +34,7 @@ def write_lock(folder: Path, *, wait: float = 0) -> Iterator[None]:
     try:
         lock.acquire(timeout=-1 if math.isinf(wait) else wait, poll_interval=0.1)
     except (Timeout, RuntimeError):  # RuntimeError: this thread holds it already, and would wait for itself
-        hint = "Wait for it, or run again with --wait. Asking questions is possible meanwhile."
+        hint = "Wait for it and run this again (passel index --wait does). Asking questions is possible meanwhile."
         raise CorpusBusy(f"cannot write to corpus {folder.name!r}: {_writer(folder)}.", hint) from None
     except OSError as error:
         raise PasselError(f"cannot write to corpus {folder.name!r}: {error}", "Asking questions is possible.") from error

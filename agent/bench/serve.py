@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...tools.corpus import Corpus
-from ...tools.errors import PasselError
+from ...tools.errors import PasselError, UsageError
 from .. import demo
 from ..agent import Agent
 from ..commands.demo import add_articles
@@ -55,7 +55,11 @@ class ServeBench:
 
 
 def run(count: int = 30, rounds: int = 3) -> ServeBench:
-    """Raises PasselError where the server does not start."""
+    """Of the bundled corpus and the embedded default, whatever is set. Raises PasselError where the server does not start, or a run fails."""
+    try:
+        import fastapi  # noqa: F401
+    except ImportError:
+        raise UsageError("this benchmark needs FastAPI and uvicorn", 'Install them: pip install "passel[serve]"') from None
     import httpx
 
     from ..server.serving import Serving
@@ -66,7 +70,8 @@ def run(count: int = 30, rounds: int = 3) -> ServeBench:
         path = Path(folder) / "corpora" / "demo"
         with Corpus.open(path, create=True) as corpus:
             add_articles(corpus)
-        serving = Serving(Settings.load(corpus=str(path), limits=Limits(requests_per_minute=1_000_000)))
+        own = {"corpus": str(path), "model": None, "encoder": None, "chroma_server": None, "weights": None, "risk": None, "abstentions": None}
+        serving = Serving(Settings.load(limits=Limits(requests_per_minute=1_000_000)).model_copy(update=own))
         agent, ways = serving.agent(), (_ask, _post, _first)
         with _server(serving) as url, httpx.Client(base_url=url, timeout=120) as client:
             taken: list[list[float]] = []
@@ -89,8 +94,11 @@ def run(count: int = 30, rounds: int = 3) -> ServeBench:
 
 def _ask(agent: Agent, _: httpx.Client, question: str) -> float:
     began = time.perf_counter()
-    agent.ask(question)
-    return _ms(began)
+    answer = agent.ask(question)
+    taken = _ms(began)
+    if answer.outcome == "failed":
+        raise PasselError(f"a run failed: {answer.error}")
+    return taken
 
 
 def _post(_: Agent, client: httpx.Client, question: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 import time
@@ -34,11 +35,13 @@ def chat(
 ) -> None:
     """Talk with a corpus: follow-up questions may point back to what was said."""
     from ...graphs.answer import Answer
+    from ..agent import checked_steps
 
     name = thread or f"chat-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    with asking(corpus, model, base_url, filter, budget, risk) as (agent, options):
+    checked_steps(read_steps(approve), name)
+    with asking(corpus, model, base_url, filter, budget, risk) as (agent, options), _telling_how_to_go_on(corpus, name) as asked:
         _greet(agent, name)
-        tracing, asked, failed = False, 0, 0
+        tracing, failed = False, 0
         answer: Answer | None = None
         for line in _lines():
             if line.strip().lower() in ("/quit", "/exit", "quit", "exit"):
@@ -60,7 +63,7 @@ def chat(
                 else:
                     terminal.say(_COMMANDS)
                 continue
-            asked += 1
+            asked.append(line)
             answer = None
             try:
                 events = agent.stream(line, thread=name, approve=read_steps(approve), **options)
@@ -76,11 +79,20 @@ def chat(
                     terminal.show_failed(answer.error)
                     failed += 1
             terminal.say("")
-    if asked:
-        chosen = f" --corpus {corpus}" if corpus else ""
-        terminal.note(f"To go on: passel chat{chosen} --thread {name}")
     if failed and not sys.stdin.isatty():  # a script that pipes questions in should learn of it
         terminal.fail(1)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(corpus: str | None, thread: str) -> Iterator[list[str]]:
+    """However the conversation is left, by Ctrl-C too; where nothing was asked there is nothing to go on with."""
+    asked: list[str] = []
+    try:
+        yield asked
+    finally:
+        if asked:
+            chosen = f" --corpus {corpus}" if corpus else ""
+            terminal.note(f"To go on: passel chat{chosen} --thread {thread}")
 
 
 def _greet(agent: Agent, thread: str) -> None:
@@ -100,8 +112,6 @@ def _lines() -> Iterator[str]:
                 terminal.say(f"> {text}")
                 yield text
         return
-    import contextlib
-
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (arrow keys and history for input())
     while True:

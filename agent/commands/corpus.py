@@ -11,10 +11,11 @@ import typer
 from ...tools.errors import PasselError, UsageError
 from .. import terminal
 from ..corpora import corpora, delete_corpus, foreign, is_corpus
-from .options import CorpusArgument, JsonOption, open_corpus
+from .options import CorpusArgument, JsonOption
 
 if TYPE_CHECKING:
-    from ...tools.corpus import CorpusInfo
+    from ...tools.corpus import Corpus, CorpusInfo
+    from ..settings import Settings
 
 corpus = typer.Typer(help="List, inspect and delete corpora.", no_args_is_help=True)
 
@@ -72,8 +73,15 @@ def info(corpus: CorpusArgument, json: JsonOption = False) -> None:
 def _info(name: str) -> CorpusInfo:
     from ..settings import Settings
 
-    with open_corpus(Settings.load(corpus=name)) as opened:
+    with _opened(Settings.load(corpus=name)) as opened:
         return opened.info()
+
+
+def _opened(settings: Settings) -> Corpus:
+    """With the encoder that it was made with, if it needs any."""
+    from ...tools.corpus import Corpus
+
+    return Corpus.open(settings.corpus_path(), server=settings.chroma_server)
 
 
 def _size(count: int) -> str:
@@ -105,7 +113,7 @@ def delete(
         if others := foreign(folder):
             terminal.say(f"{folder} stays, for it holds other files: {', '.join(others[:3])}")
         return
-    with open_corpus(settings) as opened:
+    with _opened(settings) as opened:
         if source not in opened.sources():
             hint = "Sources are paths relative to the indexed folder, or ids of jsonl lines."
             raise UsageError(f"corpus {folder.name!r} holds no document {source!r}", hint)

@@ -84,7 +84,7 @@ def retrieval(
     with setting_up("retrieval", data, setting, corpus, limit=limit, split=split, seed=seed) as setup:
         with keeping(setup, outputs) as kept:
             lines = asked(setup, experiment.predictor(setup), kept, jobs)
-            settle(kept, setup, lines)
+            settle(kept, lines)
         finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
 
@@ -140,7 +140,7 @@ def selection(
             lines = asked(setup, experiment.predictor(setup, selector, limits.evidence_tokens), kept, jobs)
             others: dict[str, list[Line]] = {}
             orders: list[Line] = []
-            for name, rival in rivals.items():
+            for name, (_, rival) in rivals.items():
                 made = asked(setup, experiment.predictor(setup, rival, limits.evidence_tokens), kept, jobs, variant=name)
                 if isinstance(rival, CutSelector):
                     orders += made
@@ -153,7 +153,7 @@ def selection(
             result, variants = experiment.summarize(setup, lines, rules, others)
             if condensed:
                 conversations.add_condensed(result, prepared.questions, setup.questions, lines, others[conversations.LAST_TURN])
-            settle(kept, setup, lines, [*orders, *variants])
+            settle(kept, lines, [*orders, *variants])
         finish(result, setup.questions, lines, outputs, setup)
 
 
@@ -202,13 +202,13 @@ def qa(
             selector.pair.remembers = ALL_PAIRS  # the whole question is asked of much the same passages again
         with keeping(setup, outputs) as kept:
             rivals = rivals_of(against or (), selector, asking.settings, setup)
-            learned = {name: rival for name, rival in rivals.items() if isinstance(rival, LearnedSelector)}
+            learned = {name: (folder, rival) for name, (folder, rival) in rivals.items() if isinstance(rival, LearnedSelector)}
             if alone := sorted(rivals.keys() - learned.keys()):
                 raise UsageError(f"{alone[0].partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
             lines = asked(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
             others = {}
-            for name, rival in learned.items():
-                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, **asking.means(rival.pair))  # type: ignore[misc]
+            for name, (folder, rival) in learned.items():
+                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, **asking.means(rival.pair, folder))  # type: ignore[misc]
                 others[name] = asked(setup, of_rival, kept, jobs, variant=name)
             for name, other in experiment.variants(rules, setup, lines, selector):
                 kept.forget(experiment.cut_otherwise(name, other, setup))
@@ -219,7 +219,7 @@ def qa(
             if decomposed:
                 own = plans.unplanned(setup)
                 others[plans.UNPLANNED] = asked(own, experiment.predictor(own, lambda _: selector, **means), kept, jobs, variant=plans.UNPLANNED)
-            settle(kept, setup, lines, [line for made in others.values() for line in made])
+            settle(kept, lines, [line for made in others.values() for line in made])
         result = experiment.summarize(setup, lines, others)
         if decomposed:
             result.counts["without a decomposition"] = len(prepared.questions) - len(setup.questions)
@@ -249,7 +249,7 @@ def reading(
     with setting_up("reading", data, "distractor", None, {"weights": settings.digest()}, limit=limit, split=split, seed=seed) as setup:
         with keeping(setup, outputs) as kept:
             lines = asked(setup, experiment.predictor(setup, pair_model(settings.weights_in_use, settings.device)), kept, jobs)
-            settle(kept, setup, lines)
+            settle(kept, lines)
         finish(experiment.summarize(setup, lines), setup.questions, lines, outputs, setup)
 
 
@@ -282,7 +282,7 @@ def abstain(
         means = asking.means(selector.pair)
         with keeping(setup, outputs) as kept:
             lines = asked(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
-            settle(kept, setup, lines)
+            settle(kept, lines)
         finish(experiment.summarize(setup, lines, asking.settings.calibration()), setup.questions, lines, outputs, setup)
 
 
@@ -324,10 +324,10 @@ def robustness(
                 for name in names
             }
             prompted = prompting(planted, lines, asking.model, selector.pair, kept, jobs) if asking.model else {}
-            settle(kept, planted.setup, lines, [line for made in (*others.values(), *prompted.values()) for line in made])
+            settle(kept, lines, [line for made in (*others.values(), *prompted.values()) for line in made])
         result = experiment.summarize(planted, lines, others)
         injection.add_to(result, prompted, experiment.NAMES)
-        finish(result, planted.setup.questions, lines, outputs)
+        finish(result, planted.setup.questions, lines, outputs, planted.setup)
 
 
 @evaluate.command()

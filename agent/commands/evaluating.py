@@ -65,9 +65,10 @@ class Asking:
         risk = {name: value for name, value in (("risk", settings.risk), ("abstentions", settings.abstentions)) if value is not None}
         return {"model": settings.model, "base_url": settings.base_url, **selecting, **risk, "budget": asdict(self.budget)}
 
-    def means(self, reader: PairModel) -> dict[str, Any]:
-        """What a question is asked with, beside the selector."""
-        calibrated = {"calibration": self.settings.calibration(), "least_confidence": self.settings.least_confidence()}
+    def means(self, reader: PairModel, weights: Path | None = None) -> dict[str, Any]:
+        """What a question is asked with, beside the selector; `weights`: the folder whose calibration judges, by default that in use."""
+        own = self.settings.model_copy(update={"weights": weights}) if weights else self.settings
+        calibrated = {"calibration": own.calibration(), "least_confidence": own.least_confidence()}
         return {"budget": self.budget, "model": self.model, "reader": reader, **calibrated}
 
 
@@ -83,9 +84,12 @@ def setting_up(
     """The questions and their corpora; `given`: what the predictions depend on beside them."""
     from ...evals.mixture import mixture
     from ...evals.setup import prepare
-    from ..settings import corpus_path
+    from ...tools.encoder import Encoder
+    from ..settings import Settings, corpus_path
 
-    folder = corpus_path(corpus) if corpus else None
+    folder, own = corpus_path(corpus) if corpus else None, Settings.load()
+    if own.encoder or own.device:
+        options["encoder"] = Encoder.load(own.encoder, device=own.device)
     mixed = options.pop("mixed", None)
     with contextlib.ExitStack() as stack:
         with progress.shown() as tell:
@@ -111,8 +115,10 @@ def _tell_unmatched(setup: Setup) -> None:
         terminal.note(f"{what}, letter for letter ({terminal.one_line(missing[0][0])!r} …): it counts as not found.")
 
 
-def rivals_of(folders: Sequence[Path], selector: LearnedSelector, settings: Settings, setup: Setup) -> dict[str, LearnedSelector | CutSelector]:
-    """The selectors of other weights, by folder and digest. What is read for one need not be read again for the next."""
+def rivals_of(
+    folders: Sequence[Path], selector: LearnedSelector, settings: Settings, setup: Setup
+) -> dict[str, tuple[Path, LearnedSelector | CutSelector]]:
+    """The selectors of other weights with their folders, by folder and digest. What is read for one need not be read again for the next."""
     from functools import partial
 
     from ...rerankers.cut_selector import CutSelector
@@ -121,7 +127,7 @@ def rivals_of(folders: Sequence[Path], selector: LearnedSelector, settings: Sett
     from ...rerankers.selector.selector import SELECTOR
     from ...tools.pair import PAIR
 
-    found: dict[str, LearnedSelector | CutSelector] = {}
+    found: dict[str, tuple[Path, LearnedSelector | CutSelector]] = {}
     for folder in folders:
         if (folder / SELECTOR).is_file():
             rival: LearnedSelector | CutSelector = settings.model_copy(update={"weights": folder}).selector(setup.encoder)
@@ -129,7 +135,7 @@ def rivals_of(folders: Sequence[Path], selector: LearnedSelector, settings: Sett
             rival = CutSelector(partial(rank_pointwise, pair_model(folder, settings.device)), setup.encoder.count_tokens)
         else:
             raise UsageError(f"{folder} holds neither {SELECTOR} nor {PAIR}", "Name a folder that passel train wrote.")
-        found[f"{folder.name}@{digest(folder)[:6]}"] = rival
+        found[f"{folder.name}@{digest(folder)[:6]}"] = folder, rival
     if found:
         selector.pair.remembers = ALL_PAIRS
     return found
@@ -180,13 +186,13 @@ def asked(setup: Setup, predict: Predict, kept: Predictions, jobs: int, *, varia
         return predict_all(setup.questions, predict, kept, variant=variant or OURS, jobs=jobs, progress=lambda done, total: tell(what, done, total))
 
 
-def settle(kept: Predictions, setup: Setup, lines: Sequence[Line], others: Iterable[Line] = ()) -> None:
-    """Puts the file in order: ours as the questions are, then the variants of this run, then ours of questions that this run did not ask."""
-    from ...evals.predictions import OURS
+def settle(kept: Predictions, lines: Sequence[Line], others: Iterable[Line] = ()) -> None:
+    """Puts the file in order: ours as the questions are, then the variants of this run, then what earlier runs asked and this one did not."""
+    from ...evals.predictions import key_of
 
-    here = {(question.dataset, question.id) for question in setup.questions}
-    rest = [line for (dataset, id, variant), line in kept.lines.items() if variant == OURS and (dataset, id) not in here]
-    kept.replace([*lines, *others, *rest])
+    made = [*lines, *others]
+    here = {key_of(line) for line in made}
+    kept.replace([*made, *(line for key, line in kept.lines.items() if key not in here)])
 
 
 def finish(result: Result, questions: Sequence[Question], lines: Sequence[Line], outputs: Outputs, setup: Setup | None = None) -> None:
@@ -228,14 +234,17 @@ def _provenance() -> dict[str, Any]:
     import sys
 
     from ... import __version__
+    from ..settings import Settings
 
     root = Path(__file__).parents[2]
     commit = None
     if (root / ".git").exists():  # else Passel is installed in a folder that may stand in somebody's own repository
-        told = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+        describe = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            commit = subprocess.run(told, capture_output=True, text=True, timeout=10, check=False).stdout.strip() or None
-    return {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": _command(sys.argv[1:])}
+            commit = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=False).stdout.strip() or None
+    told = {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": _command(sys.argv[1:])}
+    weights = Settings.load().weights
+    return told | ({"own weights": weights.name} if weights else {})
 
 
 def _command(arguments: Sequence[str]) -> str:

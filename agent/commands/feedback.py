@@ -13,6 +13,7 @@ import typer
 
 from ...tools.errors import PasselError, UsageError
 from .. import terminal
+from ..corpora import is_corpus
 from .options import CorpusOption, JsonOption
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def list_(corpus: OfCorpusOption = None, json: JsonOption = False) -> None:
         return
     found = _all(corpus)
     if not found:
-        terminal.say("No feedback yet. Give some with /good and /bad in passel chat, or agent.feedback(answer, good=True).")
+        terminal.say(_elsewhere(corpus) or "No feedback yet. Give some with /good and /bad in passel chat, or agent.feedback(answer, good=True).")
         return
     from rich.table import Table
 
@@ -64,8 +65,11 @@ def add(
         raise UsageError("an answer is good or bad, not both" if good else "say --good or --bad")
 
     given = _read(answer)
-    _file(str(Settings.load(corpus=corpus).corpus_path().resolve())).judge(given, good=good, note=note)
+    folder = Settings.load(corpus=corpus).corpus_path().resolve()
+    _file(str(folder)).judge(given, good=good, note=note)
     terminal.say(f"Kept: {'good' if good else 'bad'}, {terminal.one_line(given.question)}")
+    if not is_corpus(folder):
+        terminal.say(f"  of {folder}, where no corpus is: --corpus names another")
 
 
 @feedback.command()
@@ -83,7 +87,8 @@ def export(
         raise UsageError(f"the feedback is of {len(corpora)} corpora, and questions belong to one", f"Add --corpus: {', '.join(corpora)}")
     questions, wrong = questions_of(found), [each for each in found if not each.good]
     if not questions and not wrong:
-        raise PasselError("there is no feedback to export", "Give some with /good and /bad in passel chat, or agent.feedback(answer, good=True).")
+        how = "Give some with /good and /bad in passel chat, or agent.feedback(answer, good=True)."
+        raise PasselError(_elsewhere(corpus) or "there is no feedback to export", how)
     _write(out, questions)
     abstained = sum(question.get("answerable") is False for question in questions)
     untitled = sum(not question.get("gold_titles") for question in questions) - abstained
@@ -115,6 +120,12 @@ def _file(corpus: str = "") -> FeedbackFile:
     from ..feedback import FEEDBACK, FeedbackFile
 
     return FeedbackFile(passel_home() / FEEDBACK, corpus)
+
+
+def _elsewhere(corpus: str | None) -> str:
+    """Where there is feedback, if there is none of this corpus; else ""."""
+    others = sorted({each.corpus for each in _all(None)}) if corpus is not None else []
+    return f"no feedback of this corpus; there is some of {', '.join(others)}" if others else ""
 
 
 def _all(corpus: str | None) -> list[Feedback]:

@@ -121,8 +121,9 @@ def _read_filter(text: str) -> dict[str, Any]:
         typed = json.loads(value)
     except ValueError:
         typed = value
-    # whether the metadata hold 1990 or "1990" cannot be told from here
-    return {"$or": [{key: value}, {key: typed}]} if isinstance(typed, bool | int | float) and key != "source" else {key: value}
+    # whether the metadata hold 1990 or "1990" cannot be told from here; what no database holds as a number (20 digits, NaN) is a text
+    number = isinstance(typed, bool | int | float) and -(2**63) <= typed < 2**63
+    return {"$or": [{key: value}, {key: typed}]} if number and key != "source" else {key: value}
 
 
 def cached_chat_model(name: str, base_url: str | None) -> BaseChatModel:

@@ -206,6 +206,7 @@ def calibrator(
     Each question is asked as it is, with all of its evidence replaced, and, where it needs several passages, with one of them replaced. With
     --corpus, your own questions are asked of your own corpus as they are; those with "answerable": false show what missing evidence looks like.
     """
+    from ... import __version__
     from ...evals.calibrating import calibrate, calibration_parts, calibration_rows
     from ...evals.experiments.qa import predictor
     from ...evals.predictions import Predictions, digest_of
@@ -227,6 +228,8 @@ def calibrator(
     means = {
         "experiment": "calibrator",
         "weights": digest(settings.weights_in_use, calibrated=False),  # what this command writes beside them changes no run
+        "looks by": digest(WEIGHTS),  # the bundled calibration decides when these runs look again
+        "passel": __version__,
         "passages": settings.passages,
         "model": settings.model,
         "base_url": settings.base_url,

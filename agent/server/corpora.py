@@ -160,6 +160,7 @@ def routes(serving: Serving) -> APIRouter:
         "/{name}/documents",
         response_model=Indexed,
         responses=event_stream("progress …, then indexed or error"),
+        form_limits={"max_files": serving.limits.files},
     )
     async def upload_documents(
         name: str,
@@ -168,8 +169,6 @@ def routes(serving: Serving) -> APIRouter:
         stream: Annotated[bool, Query(description="tell the progress as server-sent events")] = False,
     ) -> Indexed | StreamingResponse:
         """Indexes files. One that is known already under its name is replaced; bad ones are refused by name, and never stop the rest."""
-        if len(files) > serving.limits.files:
-            raise ApiError(413, f"At most {serving.limits.files:,} files are taken at once.", param="files", code="too_many_files")
         agent = await serving.aagent(name)
         events = _index(agent.corpus, files, serving)
         if stream:

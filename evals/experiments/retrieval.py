@@ -75,7 +75,8 @@ def summarize(setup: Setup, lines: Sequence[Line]) -> Result:
     result.counts = {
         "questions": len(lines),
         "scored": len(scored),
-        "unlabelled": len(lines) - len(scored),
+        "unlabelled": sum(gold_keys(question) is None for question in setup.questions),
+        "without evidence": sum(gold_keys(question) == frozenset() for question in setup.questions),
         "failed": sum(line["outcome"] == "failed" for line in lines),
     }
     if not scored:

@@ -49,7 +49,9 @@ class QuestionView:
     line: Mapping[str, Any]
     """`Answer` as JSON, with the extra keys of a predictions file where it has them (dataset, variant, gold_answerable, scores, tokens)."""
     gold: frozenset[str] | None
-    """Sources of its evidence; None: unknown."""
+    """Sources of its evidence, of what is known by title those that were found; None: unknown."""
+    golds: int | None = None
+    """How much evidence there is in all."""
     absent: tuple[tuple[str, str], ...] = ()
     """(title, text) of the evidence that is not among the candidates."""
     answers: tuple[str, ...] = ()
@@ -328,7 +330,7 @@ def _entry(view: QuestionView, key: str, names: Sequence[str], passages: _Passag
         "ranking": ranking,
         "gold": None if view.gold is None else sorted(gold),
         "absent": absent,
-        "golds": None if view.gold is None else len(view.gold),
+        "golds": view.golds,
         "stop": line.get("stop_reason"),
         "subs": [[sub.get("id"), sub.get("question"), sub.get("depends_on") or [], sub.get("answer")] for sub in line.get("sub_questions") or []],
         "queries": [[query.get("query"), query.get("reason"), query.get("sub_question")] for query in line.get("queries") or []],

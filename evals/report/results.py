@@ -53,10 +53,15 @@ def keep(result: Result, questions: Sequence[Question], lines: Sequence[Line], f
 
 
 def unusual(settings: Mapping[str, Any]) -> list[str]:
-    """What else tells this run from others of the same data and setting: the corpus, the questions it was of, and who wrote the answers."""
+    """What else tells this run from others of the same data and setting: corpus, questions, own weights, limits, who wrote the answers."""
     told = [f"corpus {settings['corpus']['name']}"] if settings.get("corpus") else []
     told += [f"{settings['split']} questions"] if settings.get("split") not in (None, "all") else []
+    told += [f"{name} {settings[name]}" for name in ("own weights", "risk", "abstentions") if settings.get(name) is not None]
+    told += [f"{name} {value}" for name, value in _CHOSEN.findall(str(settings.get("command", "")))]
     return [*told, *([str(settings["model"])] if settings.get("model") else [])]
+
+
+_CHOSEN = re.compile(r"--(limit|seed|budget)[ =](\S+)")
 
 
 def load(path: Path) -> Kept:

@@ -41,6 +41,7 @@ def _view(question: Question, line: Line, names: Sequence[str], answered: Mappin
     return QuestionView(
         line,
         None if gold is None else frozenset(there | (question.gold or frozenset())),
+        golds=None if gold is None else len(gold),
         absent=tuple((passage.title, passage.text) for passage in question.passages if passage.gold and passage.source not in there),
         answers=question.answers,
         type=question.type,

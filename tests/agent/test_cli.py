@@ -505,6 +505,8 @@ def test_a_budget_is_read_onto_the_settings_one() -> None:
 def test_filters_are_read() -> None:
     assert read_filters(None) is None
     assert read_filters(["tenant=a"]) == {"tenant": "a"}
+    for text in ("97898765432109876543", "NaN", "-Infinity", "1e999", "7e12345"):
+        assert read_filters([f"isbn={text}"]) == {"isbn": text}, "no database holds it as a number"
     assert read_filters(["a=b=c"]) == {"a": "b=c"}
     assert read_filters(["source=12"]) == {"source": "12"}
     assert read_filters(["open=true"]) == {"$or": [{"open": "true"}, {"open": True}]}

@@ -282,7 +282,7 @@ def test_kept_runs_and_their_report(passel: Any, invented: Any) -> None:
     done = passel("report", "kept")
     assert done.code == 0
     value = result(Path("s.json"))["headline"]["support F1"]["value"]
-    assert f"| invented/dev (distractor) | 8 | {value:.3f} (" in done.out
+    assert f"| invented/dev (distractor; limit 8) | 8 | {value:.3f} (" in done.out
     assert "`passel eval selection invented/dev.jsonl --limit 8`" in done.out
     Path("README.md").write_text("# A\n\n<!-- results: written by `passel eval report --write README.md` -->\n<!-- end of results -->\n\nB\n")
     assert passel("report", "kept", "--write", "README.md").code == 0

@@ -28,9 +28,11 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from passel.agent.agent import Agent
+from passel.agent.corpora import delete_corpus
 from passel.agent.mcp_server import build_server, confined
 from passel.graphs.answer import Answer
 from passel.tools.corpus import Corpus
+from passel.tools.document import Document
 from passel.tools.errors import UsageError
 
 BUILT = "Who built the Tarn Light?"
@@ -49,6 +51,18 @@ async def asked_here(tarn: Path, folder: Path | None = None, **options: Any) -> 
 
 def text_of(result: Any) -> str:
     return "\n".join(block.text for block in result.content)
+
+
+async def test_a_corpus_that_was_made_anew_is_opened_again(tarn: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "anew"
+    with Corpus.open(folder, create=True) as corpus:
+        corpus.add([Document.from_text("The ferry is called Wren.", source="wren")])
+    async with asked_here(folder) as client:
+        assert '"documents": 1' in (await client.read_resource("passel://corpus")).contents[0].text
+        await asyncio.to_thread(delete_corpus, folder)
+        with Corpus.open(folder, create=True) as corpus:
+            corpus.add(Document.from_text(f"The ferry {n} is called Wren.", source=f"{n}") for n in range(2))
+        assert '"documents": 2' in (await client.read_resource("passel://corpus")).contents[0].text
 
 
 def stdio(corpus: Path, *arguments: str) -> StdioServerParameters:

@@ -109,6 +109,11 @@ def test_a_near_duplicate_is_nearly_its_original_and_leaves_the_answer_out() -> 
         assert not contains_answer(copy.text, ["Cressing"])
         kept = set(original.text.split()) & set(copy.text.split())
         assert len(kept) >= 0.5 * len(copy.text.split())
+    twice = replace(FARROW, text="She was born in Cressing. She rowed. Cressing was small. She often sailed after dark in winter.")
+    for seed in range(20):
+        copy = planted_in(near_duplicate(replace(ASKED, passages=(twice, LIGHT)), seed))
+        assert "rowed" in copy.text
+        assert "Cressing" not in copy.text
     only = replace(ASKED, passages=(replace(FARROW, text="Cressing."), LIGHT))
     assert near_duplicate(only, 0) is None  # one sentence, no small word: it would be the same passage
     assert near_duplicate(replace(ASKED, passages=(LIGHT, QUAY)), 0) is None

@@ -156,7 +156,7 @@ async def test_what_was_read_from_a_passage_opens_no_turn_in_a_prompt(ask: Any, 
     ("told", "question", "parts"),
     [
         (("Who built the town clock?", "Otto Vane. [1]"), "When was he born and where did he die?", ["When was he born?", "Where did he die?"]),
-        (("Who designed the Harbour Hall?", "Ilse Marn. [1]"), "How old was she and where was she born?", ["How old was she?", "Where was she born?"]),
+        (("Who designed the Harbour Hall?", "Ilse Marn. [1]"), "Who was she and where was she born?", ["Who was she?", "Where was she born?"]),
     ],
 )
 async def test_in_a_conversation_every_part_knows_of_whom(ask: Any, told: tuple[str, str], question: str, parts: list[str]) -> None:

@@ -443,7 +443,7 @@ def test_an_absent_corpus_is_a_usage_error_that_helps(corpus: Corpus) -> None:
     with pytest.raises(UsageError) as caught:
         Corpus.open(corpus.path.with_name("wikki"))
     assert str(caught.value) == "there is no corpus 'wikki' (there is wiki)"
-    assert caught.value.hint == "Make it: passel index PATH --corpus wikki."
+    assert caught.value.hint == f"Make it: passel index PATH --corpus {corpus.path.with_name('wikki')}."
     assert not corpus.path.with_name("wikki").exists()
 
 
@@ -452,7 +452,7 @@ def test_another_encoder_format_or_splitter_is_a_mismatch(corpus: Corpus) -> Non
     other.digest, other.name = "1" * 64, "other"
     with pytest.raises(CorpusMismatch, match="was made with the encoder hash, which is not this other") as caught:
         Corpus.open(corpus.path, encoder=other, create=True)
-    assert caught.value.hint == "Make it anew: passel corpus delete wiki, then passel index PATH --corpus wiki."
+    assert caught.value.hint == f"Make it anew: passel corpus delete {corpus.path}, then passel index PATH --corpus {corpus.path}."
     for key, value in (("format", "999"), ("splitter", "{}")):
         with corpus._store.writing() as writing:
             before = writing.value(key)

@@ -153,7 +153,7 @@ def test_a_second_writer_waits_or_is_told_who_writes(tmp_path: Path, processes: 
         with pytest.raises(CorpusBusy) as caught:
             corpus.add([Document("d", "text")])
         assert str(caught.value).startswith(f"cannot write to corpus 'wiki': process {holder.pid} (corpus_worker.py hold) has been writing since ")
-        assert caught.value.hint == "Wait for it, or run again with --wait. Asking questions is possible meanwhile."
+        assert caught.value.hint == "Wait for it and run this again (passel index --wait does). Asking questions is possible meanwhile."
         assert corpus.lexical("text", 3) == []
         with pytest.raises(CorpusBusy):
             corpus.add([Document("d", "text")], wait=0.2)

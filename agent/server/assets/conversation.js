@@ -12,8 +12,8 @@ const SNIPPET = 420; // characters that are kept of a passage; all of it comes f
 
 export class Conversation {
   constructor(corpus, id, changed) {
-    Object.assign(this, { corpus, id: id ?? kept.newId(), changed, records: [], running: null });
-    byId("turns").replaceChildren();
+    Object.assign(this, { corpus, id: id ?? kept.newId(), changed, records: [], running: null, box: el("div") });
+    byId("turns").replaceChildren(this.box); // what comes late goes into its own box
   }
 
   // What this browser kept of it, or else what the server remembers. False where neither knows it.
@@ -30,14 +30,14 @@ export class Conversation {
       this.records = (remembered ?? []).map(({ question, answer }) => ({ question, answer, outcome: "answered", steps: [], citations: [], selected: [], candidates: [], forgotten: true }));
       this.records.forEach((record) => this.#show(record, false));
     } else if (!remembered && this.records.some((record) => record.outcome === "answered")) {
-      byId("turns").append(el("p.soft.lost", null, "The server no longer remembers this conversation. What you ask now is understood by itself."));
+      this.box.append(el("p.soft.lost", null, "The server no longer remembers this conversation. What you ask now is understood by itself."));
     }
     return this.records.length > 0;
   }
 
   #show(record, running) {
     const turn = new Turn(record, this, { again: (question) => this.changed.ask(question), kept: () => this.keep() });
-    byId("turns").append(turn.element);
+    this.box.append(turn.element);
     if (!running) turn.finish({ announce: false });
     return turn;
   }

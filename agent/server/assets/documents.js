@@ -12,7 +12,7 @@ const uploads = new Map(); // corpus → {boxes: an element that tells of its up
 
 export const openDocuments = (corpus, hooks) => fill(corpus, hooks, show);
 
-// changed(): the corpus has more or less in it than before. deleted(): it is gone. place: `show`, or `put` where nobody asked for it.
+// changed(): the corpus has more or less in it than before. deleted(name): it is gone. place: `show`, or `put` where nobody asked for it.
 async function fill(corpus, { changed, deleted }, place) {
   const head = el("p.lead", null, "…");
   const list = el("ol.documents", { "aria-label": "Documents" });
@@ -63,7 +63,7 @@ async function removeCorpus(corpus, deleted) {
   if (!(await dialog({ title: `Delete ${corpus.name}?`, text, yes: "Delete corpus", danger: true }))) return;
   try {
     await call(corpusPath(corpus.name), { method: "DELETE" });
-    deleted();
+    deleted(corpus.name);
   } catch (error) {
     byId("panel-body").append(el("p.fault", { role: "alert" }, error.message));
   }

@@ -16,6 +16,8 @@ export const turns = (id) => load(place(id), []);
 
 export function keep({ id, corpus }, all) {
   if (!all.length) return;
+  const mine = new Set(all.map((one) => one.at));
+  all = [...all, ...turns(id).filter((one) => !mine.has(one.at))].sort((a, b) => (a.at ?? 0) - (b.at ?? 0)); // another tab asks in it too
   const others = load(LIST, []).filter((one) => one.id !== id);
   const list = [{ id, corpus, title: all[0].question.slice(0, 120), at: Date.now() }, ...others];
   list.splice(MOST_CONVERSATIONS).forEach((one) => localStorage.removeItem(place(one.id)));

@@ -27,17 +27,19 @@ function address() {
 
 async function refresh() {
   await loadCorpora();
-  corpus = corpusNamed(corpus.name) ?? firstCorpus();
+  if (!corpusNamed(corpus.name)) return open(firstCorpus().name); // somebody else has deleted it
+  corpus = corpusNamed(corpus.name);
   listCorpora(corpus.name);
   describe();
   if (!conversation.records.length) welcome(corpus, { choose: () => byId("files").click() });
 }
 
-async function deleted() {
-  await conversation.stop(); // in its end it keeps what it has
-  kept.dropCorpus(corpus.name);
-  closePanel();
+async function deleted(name) {
+  if (conversation.corpus === name) await conversation.stop(); // in its end it keeps what it has
+  kept.dropCorpus(name);
   await loadCorpora();
+  if (corpus.name !== name) { listCorpora(corpus.name); return; } // another one was chosen meanwhile
+  closePanel();
   await open(firstCorpus().name);
 }
 
@@ -46,23 +48,24 @@ function describe() {
   byId("documents").querySelector("span").textContent = about(corpus);
 }
 
-// A conversation of a corpus; without an id a new one.
-async function open(name, id) {
+// A conversation of a corpus; without an id a new one. leave: what becomes of the address before; a step back or a reload must not add one.
+async function open(name, id, leave = "pushState") {
   conversation?.stop();
   corpus = corpusNamed(name) ?? firstCorpus();
+  if (corpus.name !== name) id = undefined; // a conversation belongs to its corpus
   listCorpora(corpus.name);
   describe();
   const opened = new Conversation(corpus.name, id, { ask, running: (yes) => { if (conversation === opened) running(yes); }, kept: list });
   conversation = opened;
   running(false);
   const here = `#${encodeURIComponent(corpus.name)}${id ? `/${encodeURIComponent(id)}` : ""}`;
-  if (location.hash !== here) history.pushState(null, "", here);
+  if (location.hash !== here) history[leave](null, "", here);
   list();
   const there = id ? await opened.restore().catch(() => false) : false;
   if (conversation !== opened) return;
   fresh(!there);
   if (!there) welcome(corpus, { choose: () => byId("files").click() });
-  else byId("turns").lastElementChild.scrollIntoView({ block: "start", behavior: "instant" });
+  else opened.box.lastElementChild.scrollIntoView({ block: "start", behavior: "instant" });
 }
 
 function fresh(yes) {
@@ -72,7 +75,7 @@ function fresh(yes) {
 
 function list() {
   byId("conversations").replaceChildren(...kept.conversations(corpus.name).map((one) => el("li", null,
-    el("button.conversation", { type: "button", "aria-current": one.id === conversation.id ? "true" : null, click: () => { closeSide(); closePanel(); open(one.corpus, one.id); } }, data(one.title)),
+    el("button.conversation", { type: "button", "aria-current": one.id === conversation.id ? "true" : null, click: () => { closeSide(); closePanel(); if (one.id !== conversation.id) open(one.corpus, one.id); } }, data(one.title)),
     iconButton("bin", `Delete the conversation: ${one.title}`, () => forget(one)))));
 }
 
@@ -154,7 +157,7 @@ async function begin() {
     return;
   }
   const [name, id] = address();
-  await open(name, id);
+  await open(name, id, "replaceState");
   begun();
 }
 
@@ -177,6 +180,6 @@ byId("new-corpus").addEventListener("click", async () => {
   const made = await newCorpus();
   if (made) { closePanel(); await open(made.name); }
 });
-addEventListener("popstate", () => { const [name, id] = address(); closePanel(); open(name, id); });
+addEventListener("popstate", () => { const [name, id] = address(); closePanel(); open(name, id, "replaceState"); });
 whenBack(() => { if (corpus) refresh(); else begin(); });
 begin();

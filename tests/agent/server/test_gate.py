@@ -79,6 +79,16 @@ def test_sites_that_are_allowed_may_ask(start: Any) -> None:
         assert http.get("/v1/models", headers={"Origin": origin}).headers["access-control-allow-origin"] == origin, "an error can be read too"
 
 
+@pytest.mark.parametrize(("most", "status"), [(2, 400), (3, 200)])
+def test_the_files_of_an_upload(start: Any, most: int, status: int) -> None:
+    with start(limits=Limits(files=most)).client() as http:
+        assert http.post("/corpora", json={"name": "three"}).status_code == 201
+        answer = http.post("/corpora/three/documents", files=[("files", (f"{n}.md", b"A goose.")) for n in range(3)])
+        assert answer.status_code == status
+        assert status == 200 or "is 2" in answer.json()["error"]["message"]
+        assert http.delete("/corpora/three").status_code == 200
+
+
 def test_the_rate_of_a_key(start: Any) -> None:
     served = start(key="one,two", limits=Limits(requests_per_minute=3))
     with served.client("one") as http:

@@ -335,6 +335,42 @@ def test_a_reload_finds_the_conversation(served: Any, visit: Any) -> None:
         assert http.get(f"/threads/{other.url.rpartition('/')[2]}").status_code == 404
 
 
+def test_two_tabs_ask_in_one_conversation(served: Any, visit: Any) -> None:
+    page = visit(served.url)
+    ask(page, BUILT)
+    other = page.context.new_page()
+    other.set_default_timeout(PATIENT)
+    other.goto(page.url)
+    ask(other, "How tall is the Tarn Light?")
+    ask(page, "When was Mirel Ostane born?")
+    page.reload()
+    page.locator(".turn").nth(2).wait_for()
+    assert page.locator(".turn").count() == 3, "neither tab has overwritten the other's"
+
+
+def test_back_leaves_the_page_and_forward_finds_the_conversation(served: Any, visit: Any) -> None:
+    page = visit("about:blank")
+    page.goto(served.url)
+    ask(page, BUILT)
+    there = page.url
+    page.go_back()
+    assert page.url == "about:blank"
+    page.go_forward()
+    page.locator(".turn").wait_for()
+    assert page.url == there
+
+
+def test_a_conversation_of_a_corpus_that_is_gone_is_not_another_ones(served: Any, visit: Any, corpus: str) -> None:
+    page = visit(f"{served.url}/#{corpus}/0123")
+    page.locator("#welcome").wait_for()
+    assert page.url.endswith(f"#{corpus}/0123")
+    with served.client() as http:
+        http.delete(f"/corpora/{corpus}").raise_for_status()
+    page.reload()
+    page.locator("#welcome").wait_for()
+    assert page.url.endswith("#tarn")
+
+
 def test_a_conversation_that_is_deleted_while_it_runs_does_not_come_back(served: Any, visit: Any) -> None:
     page = visit(served.url)
     page.locator(".some li").first.wait_for()

@@ -52,7 +52,7 @@ def test_the_figures_by_hand(invented: Any, measure: Callable[..., Any], setting
     for name, estimate in run.result.metrics.items():
         assert estimate.value == pytest.approx(mean(one[name] for one in ours)), name
         assert estimate.low <= estimate.value <= estimate.high
-    assert run.result.counts == {"questions": 24, "scored": 24, "unlabelled": 0, "failed": 0}
+    assert run.result.counts == {"questions": 24, "scored": 24, "unlabelled": 0, "without evidence": 0, "failed": 0}
     channels = {row.label: dict(zip(run.result.tables[0].columns, row.cells, strict=True)) for row in run.result.tables[0].rows}
     for name in ("dense", "lexical", "fused"):
         theirs = [
@@ -103,13 +103,13 @@ def test_no_label_changes_a_prediction(invented: Any, measure: Callable[..., Any
 
 def test_unlabelled_questions_are_asked_counted_and_not_scored(invented: Any, measure: Callable[..., Any]) -> None:
     run = measure("retrieval", invented.unlabelled, setting="pool")
-    assert run.result.counts == {"questions": 24, "scored": 0, "unlabelled": 24, "failed": 0}
+    assert run.result.counts == {"questions": 24, "scored": 0, "unlabelled": 24, "without evidence": 0, "failed": 0}
     assert (run.result.metrics, run.result.tables) == ({}, [])
     assert run.result.notes
     blind = json.loads(invented.unlabelled.read_text().splitlines()[0])
     rows = invented.rows[1:8]
     mixed = measure("retrieval", invented.write("mixed", [*rows, blind]))
-    assert mixed.result.counts == {"questions": 8, "scored": 7, "unlabelled": 1, "failed": 0}
+    assert mixed.result.counts == {"questions": 8, "scored": 7, "unlabelled": 1, "without evidence": 0, "failed": 0}
     scored = [figures([(c["title"], c["text"]) for c in line["candidates"]], gold_of(row)) for line, row in zip(mixed.lines, rows, strict=False)]
     assert mixed.result.metrics["nDCG@10"].value == pytest.approx(mean(one["nDCG@10"] for one in scored))
 
@@ -118,7 +118,7 @@ def test_a_failure_counts_as_nothing_found(invented: Any, measure: Callable[...,
     rows = invented.rows[:8]
     failing = frozenset(row["id"] for row in rows[2:4])
     run = measure("retrieval", invented.dev, limit=8, failing=failing)
-    assert run.result.counts == {"questions": 8, "scored": 8, "unlabelled": 0, "failed": 2}
+    assert run.result.counts == {"questions": 8, "scored": 8, "unlabelled": 0, "without evidence": 0, "failed": 2}
     assert [line["id"] for line in run.lines] == [row["id"] for row in rows]
     pairs = [(line, row) for line, row in zip(run.lines, rows, strict=True) if row["id"] not in failing]
     found = [figures([(c["title"], c["text"]) for c in line["candidates"]], gold_of(row)) for line, row in pairs]
@@ -187,7 +187,7 @@ def test_an_open_set_by_hand_and_blind(invented: Any, measure: Callable[..., Any
         return measure("retrieval", invented.open_set(f"{name}-{namesakes}", titles, namesakes=namesakes), "pool", limit=10)
 
     ours = run("open", invented.gold_titles)
-    assert ours.result.counts == {"questions": 10, "scored": 10, "unlabelled": 0, "failed": 0}
+    assert ours.result.counts == {"questions": 10, "scored": 10, "unlabelled": 0, "without evidence": 0, "failed": 0}
     found = []
     for line, titles in zip(ours.lines, invented.gold_titles, strict=False):
         listed = [passage["title"] for passage in line["candidates"]]

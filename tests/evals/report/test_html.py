@@ -112,7 +112,7 @@ def view(n: int, candidates: int = 20, **changes: Any) -> QuestionView:
         "run": "ab12",
     }
     scores = {"support_f1": 0.5, "support_recall": math.nan}
-    return QuestionView(line=line | changes, gold=frozenset(map(source, ranked[1:3])), answers=("Ida Farrow",), type="bridge", scores=scores)
+    return QuestionView(line=line | changes, gold=frozenset(map(source, ranked[1:3])), golds=2, answers=("Ida Farrow",), type="bridge", scores=scores)
 
 
 def test_the_page_is_well_formed_and_says_what_was_measured() -> None:
@@ -217,7 +217,7 @@ def test_only_texts_that_are_neither_chosen_nor_gold_are_cut() -> None:
 def test_gold_that_is_no_candidate_is_shown_whole() -> None:
     absent = ("Stenmouth", "long " * 300)
     lacking = view(0)
-    lacking = QuestionView(line=lacking.line, gold=frozenset({DataPassage(*absent).source}), absent=(absent,), answers=(), type="", scores={})
+    lacking = QuestionView(line=lacking.line, gold=frozenset({DataPassage(*absent).source}), golds=1, absent=(absent,))
     data = embedded(page(result(), [lacking]))
     question = data["questions"][0]
     assert (question["gold"], question["golds"]) == ([], 1)

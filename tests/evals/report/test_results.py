@@ -187,7 +187,10 @@ def test_a_second_run_of_the_same_replaces_the_first(invented: Any, measure: Cal
 
 def test_another_model_corpus_or_split_is_kept_beside_it(invented: Any, measure: Callable[..., Any], tmp_path: Path) -> None:
     run = measure("qa", invented.dev)
-    others = ({}, {"model": "openai:x"}, {"split": "val"}, {"corpus": {"name": "isles"}}, {"model": "openai:y"})
+    others: tuple[dict[str, Any], ...] = (
+        {}, {"model": "openai:x"}, {"split": "val"}, {"corpus": {"name": "isles"}}, {"model": "openai:y"}, {"own weights": "mine"}, {"risk": 0.2},
+        {"command": "passel eval qa --limit 3"},
+    )  # fmt: skip
     for other in others:
         result = told(run.result)
         keep(replace(result, settings={**result.settings, **other}), run.setup.questions, run.lines, tmp_path)
