@@ -127,6 +127,8 @@ def _refuse_unknown(settings: type[Settings]) -> None:
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
     in_file = [name for name, value in dotenv_values(str(settings.model_config.get("env_file"))).items() if os.environ.get(name) != value]
+    if misplaced := sorted(_named(in_file) & _NO_SETTINGS):
+        raise ValueError(f".env sets {', '.join(misplaced)}, which belongs in the environment: .env is not read for it")
     for where, names in ((str(file), set(given)), (".env", _named(in_file)), ("the environment", _named(os.environ) - _NO_SETTINGS)):
         if unknown := sorted(names - set(settings.model_fields)):
             raise ValueError(f"{where} sets {', '.join(unknown)}, which is no setting; there are {', '.join(settings.model_fields)}")

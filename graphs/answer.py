@@ -97,7 +97,9 @@ class Answer(_Form):
     sub_questions: list[SubQuestion] = []
     queries: list[Query] = []
     missing: list[str] = Field(
-        default=[], description="what of the question nothing is said of: sub-questions that stay open in a part; what was not found, when abstained"
+        default=[],
+        description="what of the question nothing is said of: sub-questions that stay open in a part (#n as in sub_questions); "
+        "what was not found, when abstained",
     )
     confidence: Probability = 0.0
     answerable: Probability = 0.0

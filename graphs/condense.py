@@ -19,10 +19,12 @@ from .prompts import CONDENSE, conversation
 from .state import DONT_KNOW, FRESH, RagState, RagUpdate, Turn
 
 _POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|theirs)\b", re.IGNORECASE)
-_ANOTHER = re.compile(r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?P<name>[^,;?]+?)[\s?.!]*$", re.IGNORECASE)
+_ANOTHER = re.compile(
+    r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?P<name>[^,;?]+?)(?:,?\s+(?:then|instead|too|though|please))?[\s?.!]*$", re.IGNORECASE
+)
 """What about the Heron Bridge? The last question again, of something else, if what is asked about is a name and nothing more."""
 _MOST_CARRIED = 3
-CARRIED = re.compile(r" \([^()]*\)$")
+CARRIED = re.compile(r"(?<=\?) \([^()]*\)$")
 """What is added to a question that points back: names for the search, which no answer has to hold."""
 
 
@@ -69,7 +71,7 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     carried = [name for name in dict.fromkeys(brought_up[:1] + asked + brought_up[1:]) if name.casefold() not in question.casefold()]
     if not carried and len(turns) > 1:
         return carry_over(question, turns[:-1])
-    return f"{question} ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
+    return f"{question.rstrip(' ?')}? ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
 
 
 def _only(name: str, text: str) -> bool:

@@ -89,7 +89,8 @@ _GAP = re.compile(r"(?<=[.!?…\"”’»)\]])\s+(?=\[\d)")
 
 _LISTED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\]")
 """[1, 2], which ends no sentence as [1][2] does."""
-_ENDED = re.compile(r"[.!?…。！？][\"”’»)\]\s\[\d]*$")
+_ENDED = re.compile(r"[.!?…。！？][\"”’»)\s]*(?:\[\d{1,3}\]\s*)*$")
+_STUMP = re.compile(r"\s*\[[\d,;\s]*$")
 
 
 async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
@@ -97,6 +98,7 @@ async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[s
     text = ""
     async for piece in pieces:
         if isinstance(piece, chat.Reply):
+            text = _STUMP.sub("", text) if piece.error else text
             spans = sentences(text)
             for start, end in spans if not piece.error or _ENDED.search(text) else spans[:-1]:  # what broke off is no sentence
                 yield text[start:end]

@@ -173,7 +173,7 @@ class SearchTask(TypedDict):
     filters: dict[str, Any] | None
 
 
-_REFERENCE = re.compile(r"#(\d+)")
+_REFERENCE = re.compile(r"#(\d{1,4})(?!\d)")
 
 
 def ready(sub_questions: Sequence[SubQuestionState]) -> list[SubQuestionState]:

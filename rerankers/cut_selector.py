@@ -33,4 +33,4 @@ class CutSelector:
         tokens = self.count_tokens([candidate.passage.text for candidate in ranking.candidates if candidate.passage])
         keep, reason = cuts.all_of(self.cut, cuts.token_budget(token_budget))(ranking.scores, tokens)
         scores, spent = ranking.scores, sum(tokens[:keep])
-        return Selection(ids[:keep], scores[:keep], reason, spent, ranked=ids, scores=scores, judged=scores, fallback=ranking.fallback)
+        return Selection(ids[:keep], scores[:keep], reason, spent, ranked=ids, scores=scores, fallback=ranking.fallback)

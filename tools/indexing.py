@@ -189,12 +189,13 @@ class Run:
     def _vanished(self, paths: Sequence[Path]) -> Iterator[str]:
         """Documents that came from under the paths and are there no more. What is only refused now keeps its old content."""
         refused_sources = {refusal.source for refusal in self._refused}
-        refused_origins = {refusal.origin for refusal in self._refused if _is_unclear(refusal)}
+        unclear = {refusal.origin for refusal in self._refused if _is_unclear(refusal)}
+        folders = {refusal.origin for refusal in self._refused if not refusal.source}  # and what lies in them
         with self._store.reading() as reading:
             for root in (form for path in paths for form in _forms(path)):
                 for source, origin in reading.under(root):
                     kept = self._claimed.get(source) == origin or source in refused_sources
-                    if not kept and refused_origins.isdisjoint([origin, *map(str, Path(origin).parents)]):
+                    if not kept and origin not in unclear and folders.isdisjoint(map(str, Path(origin).parents)):
                         yield source
 
     # ---- documents ----

@@ -138,13 +138,15 @@ def _all_of(passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found |
 
 
 def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[list[int]]:
-    """For each option where its attribute may stand: in the passage titled after it, else those that name it alone, and in those that these name.
+    """For each option where its attribute may stand: in the passage titled after it, else those of no option's title that name it alone, and in those
+    that these name.
 
     Where the options cannot be told, or have no passage, each of the two chosen passages that nothing names stands for one: of a passage that is
     titled after an option, for that one.
     """
     titled = [[place for place in chosen if _titled(passages[place].title, option)] for option in options]
-    told = [[place for place in chosen if _of_one(passages[place].text, option, options)] for option in options]
+    untitled = [place for place in chosen if not any(place in places for places in titled)]
+    told = [[place for place in untitled if _of_one(passages[place].text, option, options)] for option in options]
     own = [places or others for places, others in zip(titled, told, strict=True)]
     if len(own) < 2 or not all(own):
         roots = [place for place in chosen if passages[place].namer not in chosen]

@@ -205,11 +205,12 @@ def qa(
             learned = {name: (folder, rival) for name, (folder, rival) in rivals.items() if isinstance(rival, LearnedSelector)}
             if alone := sorted(rivals.keys() - learned.keys()):
                 raise UsageError(f"{alone[0].partition('@')[0]} holds no list policy", "passel eval selection compares with a pair model alone.")
+            of_rivals = {  # made before anything is asked: one may be without the calibration that a wished risk needs
+                name: experiment.predictor(setup, lambda _, rival=rival: rival, **asking.means(rival.pair, folder))  # type: ignore[misc]
+                for name, (folder, rival) in learned.items()
+            }
             lines = asked(setup, experiment.predictor(setup, lambda _: selector, **means), kept, jobs)
-            others = {}
-            for name, (folder, rival) in learned.items():
-                of_rival = experiment.predictor(setup, lambda _, rival=rival: rival, **asking.means(rival.pair, folder))  # type: ignore[misc]
-                others[name] = asked(setup, of_rival, kept, jobs, variant=name)
+            others = {name: asked(setup, predict, kept, jobs, variant=name) for name, predict in of_rivals.items()}
             for name, other in experiment.variants(rules, setup, lines, selector):
                 kept.forget(experiment.cut_otherwise(name, other, setup))
                 others[name] = asked(setup, experiment.predictor(setup, other, **means), kept, jobs, variant=name)

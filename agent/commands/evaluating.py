@@ -243,8 +243,8 @@ def _provenance() -> dict[str, Any]:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             commit = subprocess.run(describe, capture_output=True, text=True, timeout=10, check=False).stdout.strip() or None
     told = {"passel": __version__, "commit": commit, "date": time.strftime("%Y-%m-%d"), "command": _command(sys.argv[1:])}
-    weights = Settings.load().weights
-    return told | ({"own weights": weights.name} if weights else {})
+    own = Settings.load()
+    return told | ({"own weights": f"{own.weights.name}@{own.digest()[:6]}"} if own.weights else {})
 
 
 def _command(arguments: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,7 @@ def _read_filter(text: str) -> dict[str, Any]:
     except ValueError:
         typed = value
     # whether the metadata hold 1990 or "1990" cannot be told from here; what no database holds as a number (20 digits, NaN) is a text
-    number = isinstance(typed, bool | int | float) and -(2**63) <= typed < 2**63
+    number = math.isfinite(typed) if isinstance(typed, float) else isinstance(typed, int) and -(2**63) <= typed < 2**63
     return {"$or": [{key: value}, {key: typed}]} if number and key != "source" else {key: value}
 
 

@@ -507,6 +507,7 @@ def test_filters_are_read() -> None:
     assert read_filters(["tenant=a"]) == {"tenant": "a"}
     for text in ("97898765432109876543", "NaN", "-Infinity", "1e999", "7e12345"):
         assert read_filters([f"isbn={text}"]) == {"isbn": text}, "no database holds it as a number"
+    assert read_filters(["mass=1e30"]) == {"$or": [{"mass": "1e30"}, {"mass": 1e30}]}
     assert read_filters(["a=b=c"]) == {"a": "b=c"}
     assert read_filters(["source=12"]) == {"source": "12"}
     assert read_filters(["open=true"]) == {"$or": [{"open": "true"}, {"open": True}]}

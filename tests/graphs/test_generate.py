@@ -44,6 +44,8 @@ async def test_a_citation_belongs_to_the_sentence_before_it(written: str, expect
         ("Ilse Marn built it. [1]", ["Ilse Marn built it.[1]"]),
         ("Ilse Marn built it [1]. Ilse Marn", ["Ilse Marn built it [1]."]),
         ("Ilse", []),
+        ("Ilse Marn built it. [1] It cost 12.5", ["Ilse Marn built it.[1]"]),
+        ("Ilse Marn built it. [1", ["Ilse Marn built it."]),
     ],
 )
 async def test_what_broke_off_is_no_sentence(written: str, whole: list[str]) -> None:

@@ -19,9 +19,13 @@ from passel.graphs.planner import plan_embedded
         ("Was Ilse Marn older than Otto Vane?", ["Was Ilse Marn older?", "Was Otto Vane older?"]),
         ("Was Arn or Bel founded earlier?", ["Was Arn founded earlier?", "Was Bel founded earlier?"]),
         ("Who built the mill, and when did it burn?", ["Who built the mill?", "When did it burn?"]),
+        ("Which film came out first, Crash (1996 film) or Crash (2004 film)", [
+            "Which film came out first Crash (1996 film)?", "Which film came out first Crash (2004 film)?"
+        ]),
+        ("When was she born and where did she die? (Ilse Marn)", ["When was she born? (Ilse Marn)", "Where did she die? (Ilse Marn)"]),
         ("Who built the Tarn Light and when was it lit?", ["Who built the Tarn Light?", "When was it lit? (Tarn Light)"]),
     ],
-)
+)  # fmt: skip
 def test_parts(question: str, parts: list[str]) -> None:
     assert [sub["question"] for sub in plan_embedded(question)] == parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import runpy
 import shutil
 from collections.abc import Iterator, Sequence
@@ -155,6 +156,13 @@ def test_paths_that_can_be_no_file_are_refused_by_name(corpus: Corpus, docs: Pat
     odd = [docs / "loop", Path("a\0b"), Path("~nobody-of-that-name"), Path("caf\udce9.md")]
     assert changes(corpus.index([docs / "harbour.md", *odd])) == (1, 0, 0, 0, 4)
     assert changes(corpus.index([docs / "harbour.md", *odd])) == (0, 1, 0, 0, 4)
+
+
+def test_what_lay_in_a_folder_that_is_something_else_now_is_removed(corpus: Corpus, docs: Path) -> None:
+    corpus.index([docs])
+    shutil.rmtree(docs / "people")
+    os.mkfifo(docs / "people")
+    assert changes(corpus.index([docs])) == (0, 1, 0, 2, 1)
 
 
 def test_records_that_vanish_from_a_jsonl_file_are_removed(corpus: Corpus, tmp_path: Path) -> None:

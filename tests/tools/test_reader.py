@@ -214,6 +214,12 @@ def test_passages_that_are_titled_otherwise_stand_for_the_option_that_their_text
         assert sorted(found.places) == [0, 1]
 
 
+def test_a_passage_that_is_titled_after_one_option_never_stands_for_another() -> None:
+    bridge = passage("Heron Bridge", "It opened in 1900; Tarn Light was painted in 1990.", ("1900", 5.0))
+    beacon = passage("Ostane's Beacon", "The beacon was opened in 1850.", ("1850", 5.0))
+    assert answered("Which opened first, Heron Bridge or Tarn Light?", [bridge, beacon], [0, 1]) == "Tarn Light"
+
+
 @pytest.mark.parametrize("chosen", [[0, 1], [1, 0]])
 @pytest.mark.parametrize("known", [0, 1])
 def test_where_one_is_titled_after_an_option_the_other_stands_for_the_other(chosen: list[int], known: int) -> None:

@@ -27,7 +27,7 @@ function address() {
 
 async function refresh() {
   await loadCorpora();
-  if (!corpusNamed(corpus.name)) return open(firstCorpus().name); // somebody else has deleted it
+  if (!corpusNamed(corpus.name)) { closePanel(); return open(firstCorpus().name, undefined, "replaceState"); } // somebody else has deleted it
   corpus = corpusNamed(corpus.name);
   listCorpora(corpus.name);
   describe();
