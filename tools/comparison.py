@@ -419,6 +419,16 @@ def compare(asked: Comparison, values: Sequence[str]) -> str | None:
     return _yes_no(wins == 0) if asked.yes_no else asked.options[wins]
 
 
+def value_at(asked: Comparison, text: str, start: int, end: int) -> str:
+    """What stands there; of one end of a range of dates ("1922 – 2006") the whole range, since which end is asked for is known here."""
+    if asked.reads in ("start", "end", "span"):
+        for one, other in pairwise(_DATE.finditer(text)):
+            touched = (one.start() < end and start < one.end()) or (other.start() < end and start < other.end())
+            if touched and _DASH.fullmatch(text, one.end(), other.start()):
+                return text[min(start, one.start()) : max(end, other.end())]
+    return text[start:end]
+
+
 def _yes_no(verdict: bool | None) -> str | None:
     return None if verdict is None else "yes" if verdict else "no"
 
@@ -504,6 +514,7 @@ _DATE = re.compile(
     )(?:\s*(?P<era>b\.?c\.?(?:e\.?)?|a\.?d\.?|c\.?e\.?)(?!\w))?(?!\w|[.,]\d)""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,  # ASCII: else "ſ" is an "s", and "ſep" a month
 )
+_DASH = re.compile(r"\s*[-–—]\s*")
 _DAYS = 12 * 31
 """Of a year, every month counted as 31 days: only the order matters, and in a span the years."""
 

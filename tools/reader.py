@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from .answers import contains_answer, normalised
-from .comparison import Comparison, compare, comparison
+from .comparison import Comparison, compare, comparison, value_at
 from .pair import AnswerSpan
 
 RELEVANCE = 0.5
@@ -90,7 +90,7 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
     if len(groups) < 2 or not all(groups):
         return _guessed(asked.options, passages, chosen)
     for values in sorted(product(*groups), key=lambda values: -sum(score for score, _, _ in values)):
-        text = compare(asked, [passages[place].text[span.start : span.end] for _, place, span in values])
+        text = compare(asked, [value_at(asked, passages[place].text, span.start, span.end) for _, place, span in values])
         if text is not None:
             return _found(text, values)
     if asked.yes_no:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passel.tools.comparison import Asks, Comparison, Reads, compare, comparison
+from passel.tools.comparison import Asks, Comparison, Reads, compare, comparison, value_at
 
 QUESTION_WORDS = """
     Which who of between both Are Was Do Does film films director first older same the country more than before or and , : A Bo “The Moon” al- in
@@ -309,3 +309,23 @@ def test_every_way_to_write_a_date_gives_the_same_winner(one: tuple[int, int, in
 def test_the_larger_number_wins(one: int, other: int) -> None:
     expected = None if one == other else "A" if one > other else "B"
     assert compare(asked("most", "number"), [f"{one:,} people", str(other)]) == expected
+
+
+LIFE = "Hrishikesh Mukherjee( 30 September 1922 – 27 August 2006) was an Indian film director."
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "found", "value"),
+    [
+        ("Who died later, Ida Farrow or Otto Vane?", LIFE, "30 September 1922", "30 September 1922 – 27 August 2006"),
+        ("Who was born first, Ida Farrow or Otto Vane?", LIFE, "27 August 2006", "30 September 1922 – 27 August 2006"),
+        ("Who lived longer, Ida Farrow or Otto Vane?", LIFE, "1922", "30 September 1922 – 27 August 2006"),
+        ("Who died later, Ida Farrow or Otto Vane?", LIFE, "Indian", "Indian"),
+        ("Who died later, Ida Farrow or Otto Vane?", "He was born in 1922, and died in 2006.", "1922", "1922"),
+        ("Which town has more people, Arn or Bel?", "It had 1900 - 2000 people.", "1900", "1900"),
+    ],
+)
+def test_of_one_end_of_a_range_of_dates_the_range_is_read(question: str, text: str, found: str, value: str) -> None:
+    asked = comparison(question)
+    assert asked is not None
+    assert value_at(asked, text, text.index(found), text.index(found) + len(found)) == value
