@@ -18,6 +18,7 @@ from ..tools.read_passages import read_passages
 from ..tools.reader import Found, ReadPassage, find_answer
 from ..tools.words import content_words, covered, holds
 from .condense import CARRIED
+from .state import SubQuestionState, last, ready
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ def read_selected(reader: PairModel, question: str, candidates: Sequence[Candida
     place = {id: n for n, id in enumerate(selection["ids"])} if selection else {}
     chosen = sorted((c for c in candidates if c.passage_id in place), key=lambda c: place[c.passage_id])
     return Read(question, chosen, read_passages(reader, question, chosen, exact=True))
+
+
+def read_parts(
+    reader: PairModel, sub_questions: Sequence[SubQuestionState], candidates: Sequence[Candidate], selection: Mapping[str, Any] | None
+) -> dict[int, Read | None]:
+    """By id, what is read for each of the last sub-questions; None where what one depends on was not found."""
+    askable = {sub["id"] for sub in ready(sub_questions)}
+    return {
+        sub["id"]: read_selected(reader, sub["question"], candidates, selection) if sub["id"] in askable else None for sub in last(sub_questions)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +83,3 @@ def nowhere(missing: Missing, candidates: Sequence[Candidate]) -> list[str]:
 
 def _words(passage: Passage | ReadPassage) -> list[str]:
     return content_words(f"{passage.title}. {passage.text}")
-

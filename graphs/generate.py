@@ -20,10 +20,10 @@ from .context import RagContext, selected_passages, spent_on, with_passages
 from .disagreement import disagreement_in
 from .drafting import add_written, empty_draft
 from .events import Sentence
-from .evidence import read_selected
+from .evidence import read_parts, read_selected
 from .extract import extract, told_apart
 from .prompts import GENERATE, numbered
-from .state import Draft, DraftSentence, RagState, RagUpdate, last, ready
+from .state import Draft, DraftSentence, RagState, RagUpdate
 
 
 async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -75,18 +75,12 @@ def _untold(state: RagState, context: RagContext, draft: Draft) -> DraftSentence
 
 def _extracted(state: RagState, context: RagContext) -> tuple[list[DraftSentence], list[int]]:
     selection, candidates = state["selection"], with_passages(state["candidates"], context.corpus, state.get("filters"))
-    askable = {sub["id"] for sub in ready(state["sub_questions"])}
-    parts = [
-        (sub["id"], read_selected(context.reader, sub["question"], candidates, selection) if sub["id"] in askable else None)
-        for sub in last(state["sub_questions"])
-    ]
-    return extract(read_selected(context.reader, state["standalone"], candidates, selection), parts)
+    parts = read_parts(context.reader, state["sub_questions"], candidates, selection)
+    return extract(read_selected(context.reader, state["standalone"], candidates, selection), list(parts.items()))
 
 
 _GAP = re.compile(r"(?<=[.!?…\"”’»)\]])\s+(?=\[\d)")
 """Between the end of a sentence and its "[2]", which would be taken for the beginning of the next."""
-
-
 _LISTED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\]")
 """[1, 2], which ends no sentence as [1][2] does."""
 _ENDED = re.compile(r"[.!?…。！？][\"”’»)\s]*(?:\[\d{1,3}\]\s*)*$")

@@ -21,11 +21,11 @@ from .answer import Query, Verdict
 from .context import RagContext, selected_passages, spent_on, usable
 from .drafting import why_nothing
 from .events import Judged
-from .evidence import Read, missing, nowhere, read_selected
+from .evidence import Read, missing, nowhere, read_parts, read_selected
 from .gaps import MOST_GAPS, gaps
 from .prompts import LOOK, numbered
 from .signals import signals
-from .state import RagState, RagUpdate, SubQuestionState, last, ready, same_query
+from .state import RagState, RagUpdate, last, ready, same_query
 
 ENOUGH = 0.3
 """Least `answerable` to answer from."""
@@ -72,16 +72,15 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     selection, calibration = state["selection"], context.calibration
     candidates = usable(state, corpus)
     read = read_selected(context.reader, state["standalone"], candidates, selection)
-    several = _several(state) if context.model is None else []
-    askable = {sub["id"] for sub in ready(state["sub_questions"])}
-    parts = {sub["id"]: read_selected(context.reader, sub["question"], candidates, selection) for sub in several if sub["id"] in askable}
+    in_parts = context.model is None and _asks_for_several(state)
+    parts = read_parts(context.reader, state["sub_questions"], candidates, selection) if in_parts else {}
     told = signals(read, selection)
     # what a part depends on may not be found: then the whole speaks for it
-    of_parts = {sub["id"]: signals(parts[sub["id"]], selection) if sub["id"] in parts else told for sub in several} or {0: told}
+    of_parts = {id: signals(part, selection) if part else told for id, part in parts.items()} or {0: told}
     chances = {id: calibration.answerable(of_part) for id, of_part in of_parts.items()}
     least = ENOUGH if context.model is None else ENOUGH_FOR_A_CHAT_MODEL
     clear = [id for id in of_parts if chances[id] >= least] or list(of_parts)
-    said = [id for id, part in parts.items() if part.found is not None and part.found.score > 0]  # as extract does
+    said = [id for id, part in parts.items() if part and part.found is not None and part.found.score > 0]  # as extract does
     lacking = missing(read)
     absent = nowhere(lacking, candidates) if lacking.names else []  # it goes through the words of every candidate
     known = Verdict(
@@ -98,12 +97,12 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     enough = known.confidence >= context.least_confidence if context.least_confidence else max(chances.values()) >= least
     answers = bool(read.passages) and enough and empty is None
     if may_look and not _in_vain(state, candidates):
-        unclear = [id for id in parts if id not in clear]
+        unclear = {id: part for id, part in parts.items() if part and id not in clear}
         wanted: list[Query] = []
         if not answers:
             wanted = gaps(read if read.passages else read_selected(context.reader, state["standalone"], candidates, _best(selection)), lacking)
         elif unclear:
-            wanted = [query.model_copy(update={"sub_question": id}) for id in unclear for query in gaps(parts[id], missing(parts[id]))]
+            wanted = [query.model_copy(update={"sub_question": id}) for id, part in unclear.items() for query in gaps(part, missing(part))]
         queries = [query for query in wanted if same_query(query.query) not in asked][:MOST_GAPS]
         if queries:
             return known.model_copy(update={"kind": "look", "why": "the evidence does not speak of all that is asked", "queries": queries})
@@ -113,10 +112,9 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     return known.model_copy(update={"why": why, "missing": absent or nowhere(lacking, candidates)})
 
 
-def _several(state: RagState) -> list[SubQuestionState]:
-    """The parts of a question that asks for several things, which a comparison does not. A chat model sees to the parts of its plan itself."""
-    asked_for = last(state["sub_questions"])
-    return asked_for if len(asked_for) > 1 and comparison(state["standalone"]) is None else []
+def _asks_for_several(state: RagState) -> bool:
+    """Which a comparison does not. A chat model sees to the parts of its plan itself."""
+    return len(last(state["sub_questions"])) > 1 and comparison(state["standalone"]) is None
 
 
 def _best(selection: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def chat(
     from ..agent import checked_steps
 
     name = thread or f"chat-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    checked_steps(read_steps(approve), name)
+    steps = checked_steps(read_steps(approve), name)
     with asking(corpus, model, base_url, filter, budget, risk) as (agent, options), _telling_how_to_go_on(corpus, name) as asked:
         _greet(agent, name)
         tracing, failed = False, 0
@@ -66,7 +66,7 @@ def chat(
             asked.append(line)
             answer = None
             try:
-                events = agent.stream(line, thread=name, approve=read_steps(approve), **options)
+                events = agent.stream(line, thread=name, approve=steps, **options)
                 last = follow(events, trace=tracing, going_on=asker(agent, name, typed_line))
             except PasselError as error:
                 terminal.show_error(terminal.in_one_line(error), error.hint)

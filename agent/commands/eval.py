@@ -387,8 +387,7 @@ def rerank(
             done={line["id"]: line for line in kept.lines.values()},
             write=kept.add,
         )
-        here = {key_of(line) for line in lines}
-        kept.replace([*(kept.lines[key_of(line)] for line in lines), *(line for key, line in kept.lines.items() if key not in here)])
+        settle(kept, [kept.lines[key_of(line)] for line in lines])
     questions = [experiment.question_of(line, judgements, min_rel) for line in lines]
     finish(result, questions, lines, outputs)
 
