@@ -232,7 +232,7 @@ async def stream(
         yield rest
     text = "".join(said)
     if error is None:
-        error = incomplete(whole, text, model)
+        error = incomplete(whole, text, model) or _at_its_limit(whole, model)
     yield await _reply(sent, text, whole, waited, error, charged=whole is not None or late)
 
 
@@ -264,6 +264,15 @@ def incomplete(message: AIMessage | None, text: str, model: BaseChatModel) -> st
         why = ": its token limit was reached before it said anything" if ending == "length" else ""
         return _line(f"{describe(model)} sent an empty answer{why}", model)
     return None
+
+
+def _at_its_limit(message: AIMessage | None, model: BaseChatModel) -> str | None:
+    """Said where an answer ended because no more tokens were allowed: its last sentence, or the number in it, may be half of one."""
+    details = {} if message is None else message.response_metadata
+    endings = (details.get(name) for name in ("finish_reason", "stop_reason", "done_reason"))  # OpenAI and local, Anthropic, Ollama
+    if not any(str(ending).lower() in ("length", "max_tokens") for ending in endings):
+        return None
+    return _line(f"{describe(model)} reached its token limit in the middle of its answer. Give it a larger max_tokens.", model)
 
 
 async def _reply(

@@ -23,6 +23,7 @@ Mode = Literal[
     "429",
     "refusal",  # the API's own refusal: no content, but a reason
     "empty",
+    "length",  # a streamed answer that ends after two words, as no more tokens are allowed
     "cut",  # half of the body, then the connection breaks
     "ends early",  # a streamed answer whose connection is closed in good order after two words, without a finish reason
 ]
@@ -131,9 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
                     return None
                 if n == 2 and mode == "ends early":
                     return self._end()
+                if n == 2 and mode == "length":
+                    break
                 time.sleep(self.owner.word_pause)
                 self._delta({"content": word if n == 0 else f" {word}"}, logprobs=_logprobs([word]) if with_logprobs else None)
-        self._delta({}, "stop")
+        self._delta({}, "length" if mode == "length" else "stop")
         if with_usage and self.owner.usage:
             self._event({**_CHUNK, "choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}})
         self._write(b"data: [DONE]\n\n")

@@ -98,14 +98,14 @@ async def test_a_failure_of_the_server_is_one_clear_line(model: Any, openai_serv
     assert "Traceback" not in reply.error
 
 
-@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("wrong events", "no chat answer"), ("ends early", "broke off")])
+@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("wrong events", "no chat answer"), ("ends early", "broke off"), ("length", "token limit")])
 async def test_a_failure_while_streaming_is_one_clear_line(model: Any, openai_server: Any, mode: str, said: str) -> None:
     openai_server.mode = mode
     pieces, reply = await collect(stream(model, "", "Which river?", timeout=20))
     assert reply.error is not None
     assert said in reply.error
     assert "\n" not in reply.error
-    assert "".join(pieces) == reply.text == ("The Lathe" if mode in ("cut", "ends early") else "")
+    assert "".join(pieces) == reply.text == ("The Lathe" if mode in ("cut", "ends early", "length") else "")
 
 
 async def test_a_slow_server_ends_in_a_time_out_and_is_left(model: Any, openai_server: Any) -> None:
