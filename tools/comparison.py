@@ -1,25 +1,20 @@
-"""Comparison questions: what they compare and how, from the question alone, and the answer, from an attribute read for each of the two.
+"""Comparison questions: what they compare and how, from the question alone. What the values then say is in `comparing.py`.
 
-"Which film came out first, A or B?" asks for the least of two dates, and 1956 against 9 June 1993 gives A. A date, number or span of life is held as
-an interval, because "1956" is a whole year and "the 1920s" ten: one is before another only where the intervals do not touch, and where they do the
-values say nothing. English only, by word lists and the place of capitals; there is no grammar here, and a question that fits no pattern is none.
-The question forms are those of 2WikiMultiHopQA (Ho et al., COLING 2020) and HotpotQA (Yang et al., EMNLP 2018).
+"Which film came out first, A or B?" asks for the least of two dates. English only, by word lists and the place of capitals; there is no grammar here,
+and a question that fits no pattern is none. The question forms are those of 2WikiMultiHopQA (Ho et al., COLING 2020) and HotpotQA (Yang et al., EMNLP
+2018).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-from .answers import YES_NO, normalised
+from .dates import is_date
 from .nationality import countries
-from .quantities import Interval, quantities, sizes
-from .words import STOP_WORDS, fold, holds
 
 Asks = Literal["least", "most", "same", "all", "which"]
 Reads = Literal["start", "end", "span", "year", "number", "country", "place", "text"]
@@ -171,7 +166,7 @@ def _than(body: str) -> Comparison | None:
         return None
     left, predicate = _name_and_rest(f"{match['a']} {match['tail']}")
     other = _name_and_rest(match["b"])[0]
-    if not _are_names(body, left, other) or _NOT_A_NAME.fullmatch(other) or _date_only(other):
+    if not _are_names(body, left, other) or _NOT_A_NAME.fullmatch(other) or is_date(other):
         return None
     found = _direction(predicate)
     if match["link"] == "than":
@@ -390,189 +385,3 @@ def _is_name(text: str) -> bool:
     """Whether it begins like a name: a capital, a digit, a quotation mark, or a particle."""
     words = text.split()
     return bool(words) and (not words[0].islower() or _opens_a_name(words))
-
-
-# What the values say
-
-
-def compare(asked: Comparison, values: Sequence[str]) -> str | None:
-    """The option that wins, or "yes" or "no"; None where the values cannot be compared, or are as far as known equal though one has to win.
-
-    `values`: the attribute's text for each option, in their order; any number from two on where the question's options could not be told.
-    """
-    if len(values) < 2 or (asked.options and len(values) != len(asked.options)) or not all(value.strip() for value in values):
-        return None
-    if asked.asks == "same":
-        return _yes_no(_all_same(asked.reads, values))
-    if asked.asks in ("all", "which"):
-        verdicts = [_fulfils(asked.predicate, value) for value in values]
-        if asked.asks == "all":
-            return "no" if False in verdicts else _yes_no(None if None in verdicts else True)
-        return asked.options[verdicts.index(True)] if asked.options and verdicts.count(True) == 1 and None not in verdicts else None
-    readings = _readings(asked.reads, values)
-    if asked.reads == "number" and not any(map(quantities, values)):  # Who has more occupations? They are listed.
-        readings = [[(count, count) for count in (float(len(_listed(value))) for value in values)]]
-    winners = {_winner([(-high, -low) if asked.asks == "most" else (low, high) for low, high in reading]) for reading in readings}
-    wins = winners.pop() if len(winners) == 1 else None
-    if wins is None or not (asked.yes_no or asked.options):
-        return None
-    return _yes_no(wins == 0) if asked.yes_no else asked.options[wins]
-
-
-def value_at(asked: Comparison, text: str, start: int, end: int) -> str:
-    """What stands there; of one end of a range of dates ("1922 – 2006") the whole range, since which end is asked for is known here."""
-    if asked.reads in ("start", "end", "span"):
-        for one, other in pairwise(_DATE.finditer(text)):
-            touched = (one.start() < end and start < one.end()) or (other.start() < end and start < other.end())
-            if touched and _DASH.fullmatch(text, one.end(), other.start()):
-                return text[min(start, one.start()) : max(end, other.end())]
-    return text[start:end]
-
-
-def _yes_no(verdict: bool | None) -> str | None:
-    return None if verdict is None else "yes" if verdict else "no"
-
-
-def _winner(sizes: Sequence[Interval]) -> int | None:
-    """The one that lies below all others."""
-    for n, (_, high) in enumerate(sizes):
-        if all(high < low for other, (low, _) in enumerate(sizes) if other != n):
-            return n
-    return None
-
-
-def _all_same(reads: Reads, values: Sequence[str]) -> bool | None:
-    """Countries: whether one is named by all ("Canadian-American" is both). Dates: as far as all are known. Places: "Lima" is "Lima, Peru"."""
-    forms = [normalised(value) for value in values]
-    if len(set(forms)) == 1:
-        return True
-    if reads == "country":
-        named = [countries(value) for value in values]
-        return bool(frozenset.intersection(*named)) if all(named) else None
-    if reads in ("year", "number", "start", "end"):
-        verdicts = {max(low for low, _ in reading) <= min(high for _, high in reading) for reading in _readings(reads, values)}
-        return verdicts.pop() if len(verdicts) == 1 else None
-    parts = [_listed(value) for value in values]
-    if reads == "place":
-        fewest = min(parts, key=len)
-        return bool(fewest) and all(fewest <= part for part in parts)
-    return bool(frozenset.intersection(*parts))
-
-
-def _listed(value: str) -> frozenset[str]:
-    return frozenset(filter(None, map(normalised, re.split(r"[,;/]|\band\b", value))))
-
-
-def _fulfils(predicate: str, value: str) -> bool | None:
-    """Whether the value says what the predicate asks: itself yes or no, or its countries and its words; None where it says only a part."""
-    form = normalised(value)
-    if form in YES_NO:
-        return form == "yes"
-    wanted, named = countries(predicate), countries(value)
-    if wanted and named and not wanted <= named:
-        return False
-    words = [word for word in re.findall(r"\w+", fold(predicate)) if word not in STOP_WORDS and not (wanted and countries(word))]
-    there = re.findall(r"\w+", fold(value))
-    held = sum(holds(there, word) for word in words)
-    if held < len(words):  # of a number, as in "before 2000", its absence says nothing
-        return None if held or (wanted and named) or any(map(str.isdigit, words)) else False
-    return None if (wanted and not named) or not (words or wanted) else True
-
-
-def _readings(reads: Reads, values: Sequence[str]) -> list[list[Interval]]:
-    """The values' sizes, once for each way to read the numbers; [] where one has none or they are of different kinds."""
-    if reads == "number":
-        return sizes([quantities(value) for value in values])
-    found = [size for size in (_size(reads, value) for value in values) if size]
-    return [found] if len(found) == len(values) else []
-
-
-def _size(reads: Reads, value: str) -> Interval | None:
-    if reads == "span":
-        return _span(value)
-    dates = _dates(value)
-    if not dates:
-        return None
-    low, high = dates[-1] if reads == "end" else dates[0]
-    return (low // _DAYS * _DAYS, high // _DAYS * _DAYS + _DAYS - 1) if reads == "year" else (low, high)
-
-
-# Dates
-
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
-_DATE = re.compile(
-    rf"""(?<!\w)(?<!\d[.,])(?:
-      (?P<iso>\d{{4}}-\d\d-\d\d)
-    | (?:(?P<day>{_DAY})(?:\s+of)?\s+)? (?P<month>{_MONTH}) (?:\s+(?P<day_after>{_DAY}))? (?:,\s*|\s+) (?P<year>\d{{3,4}})
-    | (?P<decade>\d{{3}}0)\s?['’]?s
-    | (?P<century>\d{{1,2}})(?:st|nd|rd|th)[\s-]+century
-    | (?:(?P<ad>ad)\s+)? (?P<plain>\d{{1,4}}) (?:\s*[-–—/]\s*(?P<until>\d\d))?
-    )(?:\s*(?P<era>b\.?c\.?(?:e\.?)?|a\.?d\.?|c\.?e\.?)(?!\w))?(?!\w|[.,]\d)""",
-    re.VERBOSE | re.IGNORECASE | re.ASCII,  # ASCII: else "ſ" is an "s", and "ſep" a month
-)
-_DASH = re.compile(r"\s*[-–—]\s*")
-_DAYS = 12 * 31
-"""Of a year, every month counted as 31 days: only the order matters, and in a span the years."""
-
-
-def _dates(text: str) -> list[Interval]:
-    """The dates of a text in its order, each as its first and last day, counted from the year 0; years before Christ are negative."""
-    return [date for match in _DATE.finditer(" ".join(text.split())) for date in _date(match)]
-
-
-def _date(match: re.Match[str]) -> list[Interval]:
-    """Two for "1900–50"."""
-    before_christ = (match["era"] or "").lower().startswith("b")
-    if match["century"]:
-        last = 100 * int(match["century"])
-        return [_years(1 - last, 100 - last) if before_christ else _years(last - 99, last)]
-    if match["decade"]:
-        first = int(match["decade"])
-        return [_years(-first - 8, 1 - first) if before_christ else _years(first, first + 9)]
-    if match["iso"]:
-        year, month, day = map(int, match["iso"].split("-"))
-        return [_day(year, month, day)] if 1 <= month <= 12 and 1 <= day <= 31 else [_years(year, year)]
-    year = int(match["year"] or match["plain"])
-    if not match["month"]:
-        if year < 100 and not (match["era"] or match["ad"]):
-            return []  # a day, an age, a count
-        found = [_years(1 - year, 1 - year) if before_christ else _years(year, year)]
-        until = year - year % 100 + int(match["until"] or 0)
-        return [*found, _years(until, until)] if match["until"] and until > year and not before_christ else found
-    month = _MONTHS.index(match["month"].lower()[:3]) + 1
-    signed = 1 - year if before_christ else year
-    said = re.match(r"\d+", match["day"] or match["day_after"] or "")
-    return [_day(signed, month, int(said[0]))] if said else [(_day(signed, month, 1)[0], _day(signed, month, 31)[0])]
-
-
-def _years(first: int, last: int) -> Interval:
-    return float(first * _DAYS), float(last * _DAYS + _DAYS - 1)
-
-
-def _day(year: int, month: int, day: int) -> Interval:
-    there = float(year * _DAYS + (month - 1) * 31 + day - 1)
-    return there, there
-
-
-def _date_only(text: str) -> bool:
-    return bool(_dates(text)) and not re.search(r"[^\W\d]{3}", re.sub(rf"(?i)\b(?:{_MONTH}|the|century|early|late)\b", "", _DATE.sub("", text)))
-
-
-def _span(text: str) -> Interval | None:
-    """A duration, "aged 85", "30 days", or else from the first date to the last, in days: the least and the most that it can be."""
-    found = quantities(text)
-    spans = [(n, one) for n, number in enumerate(found) for one in number if one.kind == "duration"]
-    dates = _dates(text)
-    if len(dates) > 1 and not (spans and spans[0][0] == 0):
-        (born_low, born_high), (died_low, died_high) = dates[0], dates[-1]
-        return max(0.0, died_low - born_high), max(0.0, died_high - born_low)
-    if aged := re.search(r"\b(?:aged?|age of)\s+(\d{1,3})\b", text):
-        return float(int(aged[1]) * _DAYS), float(int(aged[1]) * _DAYS + _DAYS - 1)
-    if not spans:
-        return None
-    low, high = spans[0][1].interval(Fraction(_DAYS))
-    return low, high + max(0.0, float(spans[0][1].unit * _DAYS) - 1)  # "85 years" is said until the next birthday

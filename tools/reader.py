@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from .answers import contains_answer, normalised
-from .comparison import Comparison, compare, comparison, value_at
+from .comparing import compare, value_at
+from .comparison import Comparison, comparison
 from .pair import AnswerSpan
 
 RELEVANCE = 0.5
