@@ -1,6 +1,6 @@
 """ChatGenerator: a chat model as the generator whose answers are rewarded in training.
 
-Answers are kept, by whoever made the model (tools/chat_cache.py), by the whole prompt: the question and the passages in their order. A failure is no
+Answers are kept, by whoever made the model (tools/chat/cache.py), by the whole prompt: the question and the passages in their order. A failure is no
 answer, and is kept nowhere.
 """
 

@@ -130,6 +130,6 @@ def _read_filter(text: str) -> dict[str, Any]:
 def cached_chat_model(name: str, base_url: str | None) -> BaseChatModel:
     """A chat model that is not asked the same thing twice. Raises as `load_chat_model`."""
     from ...tools.chat import load_chat_model
-    from ...tools.chat_cache import CachedChatModel
+    from ...tools.chat.cache import CachedChatModel
 
     return CachedChatModel.around(load_chat_model(name, base_url=base_url), name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from passel.tools import chat
 from passel.tools.chat import load_chat_model
-from passel.tools.chat_cache import CachedChatModel
+from passel.tools.chat.cache import CachedChatModel
 
 
 async def _streamed(model: Any) -> list[Any]:

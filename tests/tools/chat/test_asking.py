@@ -1,29 +1,19 @@
-"""Talking to chat models: every failure of a model or its server is a Reply with one clear line, and a cancelled run ends its request."""
+"""Calls of a chat model: what they give and cost; whatever fails is one line, and whoever leaves ends the request."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import HumanMessage, SystemMessage
-from pydantic import BaseModel, Field
 
-from passel.tools.chat import Reply, ask, ask_structured, describe, load_chat_model, mean_logprob, stream, without_thoughts
-from passel.tools.errors import PasselError, UsageError
+from passel.tools.chat import Reply, ask, describe, load_chat_model, stream
+from passel.tools.errors import PasselError
 
 ANSWER = "The Lathe flows through Port Callow."
-
-
-@pytest.fixture
-def model(openai_server: Any) -> Any:
-    return load_chat_model("openai:test", base_url=openai_server.url, max_retries=0)
 
 
 async def collect(pieces: Any) -> tuple[list[str], Reply]:
@@ -37,9 +27,6 @@ async def until(condition: Any) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.01)
-
-
-# --- an OpenAI-compatible server -----------------------------------------------------------------------------------------------------------
 
 
 async def test_ask(model: Any, openai_server: Any) -> None:
@@ -244,9 +231,6 @@ async def test_callbacks_see_the_call(model: Any) -> None:
     assert Listener.seen == ["start ['ours']", "end"] * 2
 
 
-# --- any model -----------------------------------------------------------------------------------------------------------------------------
-
-
 FAULTS = [KeyError("choices"), PasselError("the file is gone", "Bring it back."), ConnectionResetError(), RuntimeError("a\nb")]
 
 
@@ -272,24 +256,9 @@ async def test_thoughts_are_left_out_of_answer_and_stream(fake_chat: Any) -> Non
     assert lost.error is not None
 
 
-MARKUP = st.lists(st.sampled_from(["<think>", "</think>", "<", "think>", " ", "\n", "a"]), max_size=8).map("".join)
-
-
-@given(text=st.text() | MARKUP, cuts=st.lists(st.integers(0, 60)))
-def test_thoughts_do_not_depend_on_how_a_stream_is_cut(text: str, cuts: list[int]) -> None:
-    edges = [0, *sorted(cut for cut in cuts if cut <= len(text)), len(text)]
-    pieces = [text[start:end] for start, end in pairwise(edges)]
-    assert without_thoughts(pieces) == without_thoughts([text])
-    if not text.lstrip().startswith("<think>"):
-        assert without_thoughts(pieces) == text
-
-
 async def test_an_answer_may_be_long_in_the_making_and_is_cut_off_by_time(fake_chat: Any) -> None:
     reply = await ask(fake_chat.of("late", delay=1000), "", "Which river?", timeout=0.1)
     assert reply.error == "fake did not answer within 0.1 s. Give the run more time, or take a faster model."
-
-
-# --- log-probabilities ---------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_server_that_is_asked_for_them_gives_log_probabilities(openai_server: Any) -> None:
@@ -318,189 +287,3 @@ async def test_log_probabilities_that_are_none_are_not_given(fake_chat: Any, log
     assert reply.text == streamed.text == "The Lathe flows."
     assert reply.logprob == streamed.logprob == mean
     assert reply.error is streamed.error is None
-
-
-def _tokens(*pairs: tuple[str, float]) -> list[dict[str, Any]]:
-    return [{"token": token, "logprob": logprob} for token, logprob in pairs]
-
-
-def test_log_probabilities_are_those_of_the_answer() -> None:
-    thought = _tokens(("<think>", -9.0), (" the", -9.0), (" Osk", -9.0), ("</think>", -9.0), ("\n\n", -9.0))
-    said = _tokens(("The", -0.1), (" Lathe", -0.3))
-    assert mean_logprob({"content": [*thought, *said]}) == pytest.approx(-0.2)
-    assert mean_logprob(said) == pytest.approx(-0.2), "a list alone, as ollama has it"
-    assert mean_logprob(thought) is None
-    assert mean_logprob([]) is None
-
-
-JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
-TOKENS = st.lists(JUNK | st.fixed_dictionaries({}, optional={"token": JUNK, "logprob": JUNK}), max_size=6)
-
-
-@given(JUNK | TOKENS | st.fixed_dictionaries({}, optional={"content": JUNK | TOKENS}))
-def test_whatever_stands_for_log_probabilities_is_one_or_none(given_by_a_server: Any) -> None:
-    mean = mean_logprob(given_by_a_server)
-    assert mean is None or -20.0 <= mean <= 0.0
-
-
-@given(st.lists(st.floats(-30, 0), min_size=1))
-def test_the_mean_lies_between_the_least_and_the_most(logprobs: list[float]) -> None:
-    mean = mean_logprob(_tokens(*(("word", logprob) for logprob in logprobs)))
-    assert mean is not None
-    assert max(-20.0, min(logprobs)) - 1e-9 <= mean <= max(-20.0, *logprobs) + 1e-9
-
-
-# --- structured output ---------------------------------------------------------------------------------------------------------------------
-
-
-class Step(BaseModel):
-    question: str
-    needs: list[int] = Field(default_factory=list, description="numbers of earlier steps")
-
-
-class Steps(BaseModel):
-    """This docstring is ours, not the model's."""
-
-    steps: list[Step] = Field(min_length=1, max_length=3)
-    kind: Literal["bridge", "comparison"] = "bridge"
-    sure: float | None = Field(default=None, ge=0, le=1)
-
-
-GOOD = '{"steps": [{"question": "Who built it?", "needs": []}], "kind": "bridge", "sure": 0.5}'
-MADE = Steps(steps=[Step(question="Who built it?")], sure=0.5)
-
-
-WRITTEN = [GOOD, f"Sure!\n```json\n{GOOD}\n```", GOOD[:-1] + ",}", GOOD.replace('"', "'"), f"As [1] says {{so}} {GOOD}", f"<think>{{}}</think>{GOOD}"]
-
-
-@pytest.mark.parametrize("answer", WRITTEN)
-async def test_structured_output_is_read_out_of_what_models_write(fake_chat: Any, answer: str) -> None:
-    model = fake_chat.of(answer)
-    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
-    assert value == MADE
-    assert len(replies) == len(model.calls) == 1
-
-
-async def test_the_form_is_shown_as_an_example(fake_chat: Any) -> None:
-    model = fake_chat.of(GOOD)
-    await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
-    system, user = model.calls[0]
-    assert system.text == "Plan."
-    assert user.text.startswith("Who built it?\n")
-    form = '{"steps": [{"question": "<string>", "needs": ["<integer>"]}], "kind": "<bridge or comparison>", "sure": "<number from 0 to 1>"}'
-    assert user.text.endswith(form)
-
-
-async def test_structured_output_is_repaired_once_by_saying_what_was_wrong(fake_chat: Any) -> None:
-    model = fake_chat.of('{"steps": [], "kind": "brigde"}', GOOD)
-    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
-    assert value == MADE
-    assert len(replies) == 2
-    *_, bad, complaint = model.calls[1]
-    assert bad.text == '{"steps": [], "kind": "brigde"}'
-    assert "steps: List should have at least 1 item" in complaint.text
-    assert "kind: Input should be 'bridge' or 'comparison'" in complaint.text
-
-
-@pytest.mark.parametrize("answer", ["I would rather not.", "[1, 2]", '{"steps": "none"}'])
-async def test_structured_output_that_stays_wrong_is_none(fake_chat: Any, answer: str) -> None:
-    model = fake_chat.of(answer)
-    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
-    assert value is None
-    assert [reply.error for reply in replies] == [None, None]
-    assert len(model.calls) == 2
-
-
-async def test_structured_output_of_a_model_that_fails_is_not_asked_for_again(fake_chat: Any) -> None:
-    model = fake_chat.of(RuntimeError("down"), GOOD)
-    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5)
-    assert value is None
-    assert len(replies) == 1
-    assert replies[0].error is not None
-
-
-async def test_the_time_limit_is_for_both_calls(fake_chat: Any) -> None:
-    value, replies = await ask_structured(fake_chat.of("no", GOOD, delay=0.8), "Plan.", "Who built it?", Steps, timeout=1.4)
-    assert value is None
-    assert [reply.error is None for reply in replies] == [True, False]
-
-
-async def test_a_first_answer_that_took_all_tokens_is_the_last(fake_chat: Any) -> None:
-    for tokens, calls in ((1, 1), (10_000, 2)):
-        model = fake_chat.of("no", GOOD)
-        value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=5, tokens=tokens)
-        assert (len(model.calls), len(replies), value is None) == (calls, calls, calls == 1)
-
-
-async def test_structured_output_of_a_server(model: Any, openai_server: Any) -> None:
-    openai_server.reply = lambda body: GOOD if len(body["messages"]) > 2 else "What do you mean?"
-    value, replies = await ask_structured(model, "Plan.", "Who built it?", Steps, timeout=20)
-    assert value == MADE
-    assert [m["role"] for m in openai_server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
-    assert sum(reply.tokens_in for reply in replies) == 22
-
-
-# --- loading -------------------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    return monkeypatch
-
-
-@pytest.mark.parametrize("name", ["gpt-4o", "", ":", "openai:", ":gpt-4o", "local:"])
-def test_a_name_of_another_form(name: str) -> None:
-    with pytest.raises(UsageError, match="does not name a chat model") as caught:
-        load_chat_model(name)
-    assert "provider:model" in caught.value.hint
-
-
-def test_an_unknown_provider() -> None:
-    with pytest.raises(UsageError, match="nosuch:model"):
-        load_chat_model("nosuch:model")
-
-
-@pytest.mark.parametrize("provider", ["anthropic", "ollama"])
-def test_a_missing_extra_is_named(no_keys: pytest.MonkeyPatch, provider: str) -> None:
-    no_keys.setattr("passel.tools.chat.find_spec", lambda name: None)
-    with pytest.raises(UsageError) as caught:
-        load_chat_model(f"{provider}:some-model")
-    assert caught.value.hint == f'Run: pip install "passel[{provider}]"'
-
-
-@pytest.mark.parametrize("address", ["http://[::1/v1", "http://localhost:80a/v1", "localhost:9/v1", "http://localhost:99999"])
-def test_an_address_that_is_none(no_keys: pytest.MonkeyPatch, address: str) -> None:
-    with pytest.raises(UsageError, match="no address of a server"):
-        load_chat_model("openai:x", base_url=address)
-    no_keys.setenv("OPENAI_BASE_URL", address)
-    with pytest.raises(UsageError, match=r"OPENAI_BASE_URL: .* is no address of a server"):
-        load_chat_model("openai:x")
-
-
-def test_a_missing_key_is_named(no_keys: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="needs a key, and OPENAI_API_KEY is not set"):
-        load_chat_model("openai:gpt-4o-mini")
-    with pytest.raises(UsageError, match=r"at http://llm\.example/v1 needs a key, and OPENAI_API_KEY is not set"):
-        load_chat_model("openai:gpt-4o-mini", base_url="http://llm.example/v1")
-    assert load_chat_model("openai:gpt-4o-mini", api_key="word")
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/v1", "http://localhost:9/v1", "http://[::1]:9/v1"])
-def test_no_key_is_asked_for_on_this_machine(no_keys: pytest.MonkeyPatch, address: str) -> None:
-    assert describe(load_chat_model("openai:llama", base_url=address)) == f"openai:llama at {address}"
-
-
-async def test_the_address_may_come_from_the_environment(openai_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", openai_server.url)
-    reply = await ask(load_chat_model("openai:llama", base_url=None, max_retries=0), "", "Which river?", timeout=20)
-    assert reply.text == ANSWER
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    reply = await ask(load_chat_model("openai:llama", base_url=openai_server.url, max_retries=0), "", "Which river?", timeout=20)
-    assert reply.text == ANSWER  # a setting wins
-
-
-def test_a_bad_setting_is_a_usage_error(no_keys: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot set up openai:llama"):
-        load_chat_model("openai:llama", base_url="http://127.0.0.1:9/v1", temperature="warm")
