@@ -21,7 +21,8 @@ import pytest
 from passel.tools.corpus import Corpus
 from passel.tools.document import Document
 from passel.tools.errors import PasselError, UsageError
-from passel.tools.vectors import KEPT, IndexFailed, Label, Recent, Server, Versions, nearest_rows
+from passel.tools.vectors import IndexFailed, Recent, Server, Versions, nearest_rows
+from passel.tools.vectors.versions import KEPT, Label
 
 worker = runpy.run_path(str(Path(__file__).with_name("corpus_worker.py")))
 ENCODER = worker["HashEncoder"]()
@@ -159,7 +160,7 @@ def test_a_version_from_the_future_is_no_version(corpus: Corpus) -> None:
 
 
 def test_much_deleted_means_a_new_graph(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("passel.tools.vectors.REMOVED", 10)
+    monkeypatch.setattr("passel.tools.vectors.versions.REMOVED", 10)
     corpus.add(documents(40))
     labels = []
     for start in range(0, 30, 6):
