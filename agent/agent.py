@@ -12,7 +12,7 @@ import inspect
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -21,10 +21,10 @@ from langgraph.types import StateSnapshot
 from ..graphs.answer import Answer
 from ..graphs.approve import check
 from ..graphs.context import RagContext
-from ..graphs.decision import STEPS, Decision, Step
+from ..graphs.decision import Decision, Step
 from ..graphs.events import Answered, Event, Waiting
 from ..graphs.rag import build_graph
-from ..graphs.run import Graph, new_question, run, to_waiting
+from ..graphs.run import Graph, run, to_waiting
 from ..graphs.state import RagInput
 from ..rerankers.calibration import Calibration
 from ..rerankers.default import calibration as bundled_calibration
@@ -33,8 +33,9 @@ from ..rerankers.selection import Selector
 from ..tools.budget import Budget
 from ..tools.corpus import Corpus
 from ..tools.errors import UsageError
-from ..tools.filters import Filter, to_sql
+from ..tools.filters import Filter
 from ..tools.home import passel_home
+from .asked import History, checked_budget, checked_input, checked_steps
 from .feedback import FEEDBACK, FeedbackFile
 from .inherited import inherited
 from .loop import OwnLoop
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from ..tools.retriever import PasselRetriever
     from .subgraph import Asks, Gives, Subgraph
 
-MOST_QUESTION_CHARACTERS = 8_000
 _ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan", "seq"], ...] = (
     "question",
     "history",
@@ -65,8 +65,6 @@ _ASKED: tuple[Literal["question", "history", "filters", "approve", "given_plan",
 )
 """What makes it the same question, whose unfinished run is continued. Asked again of a corpus that was written to since, it is searched for anew;
 a person's decision is about what that person saw, and goes on with it (`resume`)."""
-History = Sequence[tuple[str, str]]
-"""A conversation as (question, answer) pairs, oldest first."""
 
 
 class Agent:
@@ -316,7 +314,7 @@ class Agent:
         known = inspect.getfullargspec(self._checked).kwonlyargs
         if unknown := [name for name in options if name not in known]:
             raise UsageError(f"ask has no option {unknown[0]!r}", f"There are {', '.join(sorted(known))}.")
-        return self._checked(question, **{**options, "budget": _budget(options.get("budget"))})
+        return self._checked(question, **{**options, "budget": checked_budget(options.get("budget"))})
 
     def _checked(
         self,
@@ -476,54 +474,6 @@ def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:
         metadata = {key: value for key, value in given.items() if key not in ("text", "title", "id")}
         return Document.from_text(given["text"], source=str(given.get("id", f"document-{n}")), title=given.get("title", ""), metadata=metadata)
     return given
-
-
-def checked_question(question: str) -> str:
-    """The question without white space around it. Raises UsageError where it is empty or far too long."""
-    text = question.strip()
-    if not text:
-        raise UsageError("the question is empty", 'Ask one: passel ask "Who …?"')
-    if len(text) > MOST_QUESTION_CHARACTERS:
-        raise UsageError(f"the question has {len(text)} characters; at most {MOST_QUESTION_CHARACTERS} are read", "Put long texts into the corpus.")
-    return text
-
-
-def _budget(given: Budget | Mapping[str, float] | None) -> Budget | None:
-    if given is None or isinstance(given, Budget):
-        return given
-    try:
-        return Budget(**cast(dict[str, Any], dict(given)))
-    except (TypeError, ValueError):
-        names = ", ".join(field.name for field in fields(Budget))
-        raise UsageError(f"{given!r} is no budget", f"Give a Budget, or a mapping of some of {names} to positive numbers.") from None
-
-
-def checked_steps(approve: Collection[str] | None, thread: str | None) -> Collection[Step]:
-    """Raises UsageError where one is none, or where there is no thread to wait on."""
-    if not approve:
-        return ()
-    given = [approve] if isinstance(approve, str) else approve
-    if unknown := [step for step in given if step not in STEPS]:
-        raise UsageError(f"{unknown[0]!r} cannot be approved", f"A run can wait before: {', '.join(STEPS)}.")
-    if thread is None:
-        raise UsageError("a run that waits for a person needs a thread", "It is kept there until somebody decides: thread=NAME, or --thread NAME.")
-    return [step for step in STEPS if step in given]
-
-
-def checked_input(
-    question: str,
-    *,
-    history: History | None = None,
-    filters: Filter | None = None,
-    id: str | None = None,
-    approve: Collection[Step] = (),
-    plan: Sequence[str] | None = None,
-) -> RagInput:
-    """The state machine's input. Raises UsageError for a bad question, filter, an empty one too, or plan, before anything runs."""
-    if filters is not None:
-        to_sql(filters)
-    told = None if history is None else list(history)
-    return new_question(checked_question(question), history=told, filters=filters, id=id, approve=approve, plan=plan)
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer | Waiting:

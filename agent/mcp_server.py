@@ -346,7 +346,7 @@ async def _index(corpus: Corpus, target: Path, ctx: Context) -> dict[str, Any]:
 
 def _search(agent: Agent, query: str, filters: dict[str, Any] | None) -> list[Candidate]:
     from ..tools.search import search_linked
-    from .agent import checked_question
+    from .asked import checked_question
 
     return search_linked(agent.corpus, checked_question(query), filters=filters)
 
@@ -354,7 +354,7 @@ def _search(agent: Agent, query: str, filters: dict[str, Any] | None) -> list[Ca
 def _select(agent: Agent, question: str, passages: list[GivenPassage], token_budget: int) -> tuple[Selection, list[int]]:
     """What the selector chooses of them, and the places of the chosen in the list."""
     from ..tools.given import given_candidates
-    from .agent import checked_question
+    from .asked import checked_question
 
     candidates = given_candidates(agent.corpus.encoder, checked_question(question), [(given.title, given.text) for given in passages])
     place = {candidate.passage_id: int(candidate.passage.source) for candidate in candidates if candidate.passage}

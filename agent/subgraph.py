@@ -15,7 +15,8 @@ from ..graphs.events import Answered, Event
 from ..graphs.rag import build_graph
 from ..graphs.run import Graph, run
 from ..graphs.state import RagInput
-from .agent import Agent, checked_input
+from .agent import Agent
+from .asked import checked_input
 from .inherited import SILENT
 from .spans import recorded
 

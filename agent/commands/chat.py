@@ -35,7 +35,7 @@ def chat(
 ) -> None:
     """Talk with a corpus: follow-up questions may point back to what was said."""
     from ...graphs.answer import Answer
-    from ..agent import checked_steps
+    from ..asked import checked_steps
 
     name = thread or f"chat-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     steps = checked_steps(read_steps(approve), name)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ...tools.budget import Budget
 from ...tools.filters import to_sql
-from ..agent import MOST_QUESTION_CHARACTERS
+from ..asked import MOST_QUESTION_CHARACTERS
 from ..budget_form import BudgetForm
 from .body import Body
 from .errors import ApiError

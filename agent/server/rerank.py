@@ -21,7 +21,7 @@ from ...tools.given import given_candidates
 from ...tools.pair import PairModel
 from ...tools.pair_text import readings_of
 from ...tools.passage import Passage
-from ..agent import MOST_QUESTION_CHARACTERS
+from ..asked import MOST_QUESTION_CHARACTERS
 from .body import Body
 from .errors import ApiError
 from .running import finish, threaded
