@@ -1,6 +1,6 @@
 """Corpus: the documents that questions are asked of. One folder, one writer, any number of readers.
 
-`corpus.sqlite3` is the whole truth (`store.py`): what a transaction has committed is in the corpus, nothing else is. Chroma (`vectors.py`) is an
+`corpus.sqlite3` is the whole truth (`store/`): what a transaction has committed is in the corpus, nothing else is. Chroma (`vectors/`) is an
 index derived from it. A reader asks the newest published index plus an exact search over what was written since, so that it always sees the last
 committed batch and is never blocked by the writer.
 """

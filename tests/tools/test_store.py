@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from passel.tools.document import Document
 from passel.tools.errors import PasselError, UsageError
 from passel.tools.passage import Passage, passage_ids
-from passel.tools.store import Store, _any, _AsItLies, _terms
+from passel.tools.store import Store
+from passel.tools.store.file import _AsItLies
+from passel.tools.store.reading import _any, _terms
 
 MANIFEST = {"id": "x", "encoder": "hash", "digest": "0", "dimension": "4", "splitter": "{}"}
 
@@ -225,7 +227,7 @@ def test_scores_are_bm25_with_and_without_frequent_terms(store: Store, monkeypat
     query = ["w0", "w1", "w20", "w30"]
     expected = bm25(texts, query)
     for matched in (3_000, 40):  # at 40 the terms w0 and w1 are frequent ones, which score but do not find
-        monkeypatch.setattr("passel.tools.store._MATCHED", matched)
+        monkeypatch.setattr("passel.tools.store.reading._MATCHED", matched)
         with store.reading() as reading:
             answer = reading.lexical(" ".join(query), 3)
             texts_found = [passage.text for passage in reading.passages([id_ for id_, _ in answer])]
@@ -234,7 +236,7 @@ def test_scores_are_bm25_with_and_without_frequent_terms(store: Store, monkeypat
 
 
 def test_frequent_terms_find_when_rare_ones_do_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("passel.tools.store._MATCHED", 4)
+    monkeypatch.setattr("passel.tools.store.reading._MATCHED", 4)
     put(store, *(document(f"s{i}", f"river number {i}", tenant="a") for i in range(50)), document("rare", "lighthouse", tenant="b"))
     assert len(found(store, "river lighthouse", 30)) == 30
     assert found(store, "river lighthouse", 30, {"tenant": "b"}) == ["lighthouse"]
