@@ -14,6 +14,7 @@ from ..tools.errors import UsageError
 from ..tools.filters import Filter, to_sql
 
 MOST_QUESTION_CHARACTERS = 8_000
+"""A longer text is no question."""
 History = Sequence[tuple[str, str]]
 """A conversation as (question, answer) pairs, oldest first."""
 
@@ -45,6 +46,7 @@ def checked_question(question: str) -> str:
 
 
 def checked_budget(given: Budget | Mapping[str, float] | None) -> Budget | None:
+    """Raises UsageError where it is none."""
     if given is None or isinstance(given, Budget):
         return given
     try:

@@ -11,8 +11,9 @@ def readable(answer: Answer) -> str:
     if answer.outcome == "failed":
         parts = [f"The question could not be answered: {answer.error or 'the run failed'}"]
     elif answer.outcome == "partial" and answer.answer:
+        why = f": {answer.error.rstrip('.')}" if answer.error else ""
         missing = f" Not found: {_line('; '.join(answer.missing))}" if answer.missing else ""
-        parts.append(f"(This is a part of the answer{f': {answer.error}' if answer.error else ''}.{missing})")
+        parts.append(f"(This is a part of the answer{why}.{missing})")
     if answer.citations:
         lines = [
             f"[{number}] {_head(citation.title, citation.source, citation.span)}: “{_line(citation.quote)}”"

@@ -43,7 +43,7 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     recent = [(turn["question"], turn["answer"]) for turn in turns[-6:]]
     reply = await chat.ask(model, CONDENSE, conversation(recent, question), timeout=context.time_left())
     known = content_words(" ".join([question, *(text for turn in recent for text in turn)]))
-    lines = (line.strip().strip('"') for line in reply.text.splitlines())
+    lines = (line.strip().strip('"') for line in reply.whole_lines())
     rewritten = next((line for line in lines if 0 < len(line) <= 4 * len(question) + 400 and covered(content_words(line), known) >= 0.5), None)
     standalone = rewritten if rewritten and reply.error is None else carry_over(question, turns)
     # `spent` was just reset by FRESH: what this call cost is its first entry

@@ -23,6 +23,12 @@ def why_nothing(draft: Draft) -> str:
     return "what the chat model wrote is supported by no passage" if draft["refused"] else "no answer was found in the evidence"
 
 
+def add_half(draft: Draft, half: str) -> None:
+    """What a sentence came to that broke off: it is not said, and the answer is a part, but for the beginning of what was said already."""
+    if not any(said["text"].startswith(half.strip()) for said in draft["sentences"]):
+        draft["refused"] += 1
+
+
 def add_written(draft: Draft, sentence: str, question: str, passages: Sequence[Passage], reader: PairModel) -> bool:
     """Adds a written sentence to the draft where a passage supports it, and says whether it did. Refused ones are counted there."""
     if UNKNOWN in sentence:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from langgraph.runtime import Runtime
 
@@ -18,7 +19,7 @@ from ..tools.sentences import sentences
 from .citing import numbered_citations
 from .context import RagContext, selected_passages, spent_on, with_passages
 from .disagreement import disagreement_in
-from .drafting import add_written, empty_draft
+from .drafting import add_half, add_written, empty_draft
 from .events import Sentence
 from .evidence import read_parts, read_selected
 from .extract import extract, told_apart
@@ -30,7 +31,7 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     """Reads `standalone`, `selection` and the resolved `sub_questions`; writes `draft`, adds to `spent`."""
     context = runtime.context
     passages = await asyncio.to_thread(selected_passages, state["selection"], context.corpus, state.get("filters"))
-    draft = empty_draft()
+    draft, written = empty_draft(), 0
     replies: list[chat.Reply] = []
 
     def say_last() -> None:
@@ -51,13 +52,20 @@ async def generate(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
     async for piece in _sentences(chat.stream(context.model, GENERATE, prompt, timeout=context.time_left())):
         if isinstance(piece, chat.Reply):
             replies.append(piece)
-        elif await asyncio.to_thread(add_written, draft, piece, state["standalone"], passages, context.reader):
-            say_last()
+        elif isinstance(piece, _Half):
+            add_half(draft, piece.text)
+        else:
+            written += 1
+            if await asyncio.to_thread(add_written, draft, piece, state["standalone"], passages, context.reader):
+                say_last()
     if draft["sentences"] and (told := await asyncio.to_thread(_untold, state, context, draft)) is not None:
         draft["sentences"].append(told)
         say_last()
     if replies and replies[-1].error:
         draft["failure"] = "out of budget: seconds" if context.seconds() >= context.budget.seconds else replies[-1].error
+    elif replies and replies[-1].at_limit and not written:
+        name = chat.describe(context.model)
+        draft["failure"] = f"{name} came to its token limit before its first sentence was whole: allow it longer answers, or give it fewer passages"
     if replies and (logprob := replies[-1].logprob) is not None:
         draft["logprob"] = logprob
     return {"draft": draft, "spent": spent_on(replies)}
@@ -83,19 +91,29 @@ _GAP = re.compile(r"(?<=[.!?…\"”’»)\]])\s+(?=\[\d)")
 """Between the end of a sentence and its "[2]", which would be taken for the beginning of the next."""
 _LISTED = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})+)\]")
 """[1, 2], which ends no sentence as [1][2] does."""
-_ENDED = re.compile(r"[.!?…。！？][\"”’»)\s]*(?:\[\d{1,3}\]\s*)*$")
+_ENDED = re.compile(r"(?:(?<!\d)\.|[!?…。！？]|\.(?=[\"”’»)\s]*\[))[\"”’»)\s]*(?:\[\d{1,3}\]\s*)*$")
+"""The end of a sentence: "12." alone may be that of "12.5"."""
 _STUMP = re.compile(r"\s*\[[\d,;\s]*$")
 
 
-async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | chat.Reply]:
-    """Joins streamed pieces into whole sentences, a trailing "[2]" included; passes the final Reply on."""
+@dataclass(frozen=True, slots=True)
+class _Half:
+    text: str
+
+
+async def _sentences(pieces: AsyncIterator[str | chat.Reply]) -> AsyncIterator[str | _Half | chat.Reply]:
+    """Joins streamed pieces into whole sentences, a trailing "[2]" included; passes the final Reply on, and before it what broke off."""
     text = ""
     async for piece in pieces:
         if isinstance(piece, chat.Reply):
-            text = _STUMP.sub("", text) if piece.error else text
+            broken = piece.error is not None or piece.at_limit
+            text = _STUMP.sub("", text) if broken else text
             spans = sentences(text)
-            for start, end in spans if not piece.error or _ENDED.search(text) else spans[:-1]:  # what broke off is no sentence
+            half = text[slice(*spans.pop())] if broken and spans and not _ENDED.search(text) else ""
+            for start, end in spans:
                 yield text[start:end]
+            if half:
+                yield _Half(half)
             yield piece
             return
         text = _LISTED.sub(lambda found: "".join(f"[{n}]" for n in re.findall(r"\d+", found[1])), _GAP.sub("", text + piece))

@@ -147,7 +147,7 @@ async def _rewritten(verdict: Verdict, state: RagState, context: RagContext) -> 
     lacking = f"\nNot found yet: {', '.join(verdict.missing)}" if verdict.missing else ""
     prompt = numbered([(passage.title, passage.text) for passage in passages], state["standalone"] + lacking)
     reply = await chat.ask(context.model, LOOK, prompt, timeout=context.time_left())
-    lines = [line.strip(" -*•\"'") for line in reply.text.splitlines()] if reply.error is None else []
+    lines = [line.strip(" -*•\"'") for line in reply.whole_lines()] if reply.error is None else []
     asked = {same_query(query["query"]) for query in state["queries"]}
     fresh = {same_query(line): line for line in lines if line and len(line) <= MOST_QUERY_CHARACTERS and same_query(line) not in asked}
     return [Query(query=line, reason="gap") for line in list(fresh.values())[:MOST_GAPS]], [reply]

@@ -54,7 +54,7 @@ async def _answer(question: str, own: list[Candidate], context: RagContext, *, b
         return await asyncio.to_thread(read_answer, question, own, context), []
     prompt = numbered([(c.passage.title, c.passage.text) for c in own if c.passage], defused(question))
     reply = await chat.ask(context.model, RESOLVE, prompt, timeout=context.time_left())
-    answer = reply.text.strip().split("\n")[0].strip(" .\"'")
+    answer = next(iter(reply.whole_lines()), "").strip(" .\"'")
     usable = reply.error is None and answer and UNKNOWN not in answer and len(answer) <= 200
     return (answer if usable else await asyncio.to_thread(read_answer, question, own, context)), [reply]
 

@@ -134,7 +134,7 @@ def show_answer(answer: Answer, *, already: bool = False) -> None:
     if answer.answer and not already:
         terminal.say(answer.answer)
     if answer.outcome == "partial":
-        why = f": {answer.error}" if answer.error else ""
+        why = f": {answer.error.rstrip('.')}" if answer.error else ""
         missing = f". Not found: {'; '.join(map(terminal.one_line, answer.missing))}" if answer.missing else ""
         terminal.note(f"(This is a part of the answer{why}{missing})")
     if answer.outcome in ("answered", "partial") and 0.0 < answer.confidence < _UNSURE:  # 0 where nothing was judged

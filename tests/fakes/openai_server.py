@@ -23,7 +23,6 @@ Mode = Literal[
     "429",
     "refusal",  # the API's own refusal: no content, but a reason
     "empty",
-    "length",  # a streamed answer that ends after two words, as no more tokens are allowed
     "cut",  # half of the body, then the connection breaks
     "ends early",  # a streamed answer whose connection is closed in good order after two words, without a finish reason
 ]
@@ -35,6 +34,8 @@ class OpenAIServer:
     def __init__(self) -> None:
         self.mode: Mode = "ok"
         self.reply: str | Callable[[dict[str, Any]], str] = "The Lathe flows through Port Callow."
+        self.ending: str = "stop"
+        """The `finish_reason` of an answer; "length": no more tokens were allowed."""
         self.usage: bool = True
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         made = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"]}
         used = {"usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}} if self.owner.usage else {}
         told = {"logprobs": _logprobs(text.split(" "))} if text and body.get("logprobs") else {}
-        return {**made, "choices": [{"index": 0, "message": message, "finish_reason": "stop", **told}], **used}
+        return {**made, "choices": [{"index": 0, "message": message, "finish_reason": self.owner.ending, **told}], **used}
 
     def _events(self, text: str, mode: Mode, with_usage: bool, with_logprobs: bool) -> None:
         self.send_response(200)
@@ -132,11 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
                     return None
                 if n == 2 and mode == "ends early":
                     return self._end()
-                if n == 2 and mode == "length":
-                    break
                 time.sleep(self.owner.word_pause)
                 self._delta({"content": word if n == 0 else f" {word}"}, logprobs=_logprobs([word]) if with_logprobs else None)
-        self._delta({}, "length" if mode == "length" else "stop")
+        self._delta({}, self.owner.ending)
         if with_usage and self.owner.usage:
             self._event({**_CHUNK, "choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}})
         self._write(b"data: [DONE]\n\n")

@@ -12,11 +12,11 @@ from passel.graphs.generate import _sentences
 from passel.tools.chat import Reply
 
 
-async def sentences_of(pieces: Sequence[str], error: str | None = None) -> list[str]:
+async def sentences_of(pieces: Sequence[str], error: str | None = None, *, at_limit: bool = False) -> list[str]:
     async def stream() -> AsyncIterator[str | Reply]:
         for piece in pieces:
             yield piece
-        yield Reply("".join(pieces), 0, 0, 0.0, error)
+        yield Reply("".join(pieces), 0, 0, 0.0, error, at_limit=at_limit)
 
     return [said async for said in _sentences(stream()) if isinstance(said, str)]
 
@@ -45,11 +45,14 @@ async def test_a_citation_belongs_to_the_sentence_before_it(written: str, expect
         ("Ilse Marn built it [1]. Ilse Marn", ["Ilse Marn built it [1]."]),
         ("Ilse", []),
         ("Ilse Marn built it. [1] It cost 12.5", ["Ilse Marn built it.[1]"]),
+        ("Ilse Marn built it. [1] It cost 12.", ["Ilse Marn built it.[1]"]),
+        ("Ilse Marn built it. [1] It cost 12. [2]", ["Ilse Marn built it.[1]", "It cost 12.[2]"]),
         ("Ilse Marn built it. [1", ["Ilse Marn built it."]),
     ],
 )
 async def test_what_broke_off_is_no_sentence(written: str, whole: list[str]) -> None:
     assert await sentences_of(list(written), "the connection was lost") == whole
+    assert await sentences_of(list(written), at_limit=True) == whole
 
 
 @given(st.data())

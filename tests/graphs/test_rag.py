@@ -472,6 +472,30 @@ async def test_an_openai_compatible_server_plans_answers_and_streams(ask: Any, h
     assert answer.usage.tokens_in > 0
 
 
+BORN = "Ilse Marn was born in the village of Sedge. [1]"
+
+
+@pytest.mark.parametrize(
+    ("written", "outcome", "said"),
+    [
+        (f"{BORN} She drew the plans of the", "partial", BORN),
+        (f"{BORN} {BORN} Ilse Marn was born in", "answered", BORN),  # weak models repeat themselves until they are stopped
+        ("UNKNOWN. The passages do not", "abstained", ""),
+        ("The moon is made of green cheese. [1] And the", "abstained", ""),
+        ("Ilse Marn was", "failed", ""),
+    ],
+)
+async def test_half_a_sentence_at_the_token_limit_is_not_said(ask: Any, openai_server: Any, written: str, outcome: str, said: str) -> None:
+    from passel.tools.chat import load_chat_model
+
+    openai_server.reply = lambda request: written if request.get("stream") else PLAN if "plan" in str(request["messages"][0]) else "Sedge\n"
+    openai_server.ending = "length"
+    answer = (await ask(BRIDGE, model=load_chat_model("openai:any", base_url=openai_server.url)))[-1].answer
+    assert answer.outcome == outcome
+    assert answer.answer == said or outcome == "abstained"
+    assert ("token limit" in (answer.error or "")) == (outcome == "failed")
+
+
 def test_the_wiring_is_the_picture() -> None:
     edges = {(edge.source, edge.target) for edge in build_graph().compile().get_graph().edges}
     assert edges == {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ..document import clean
-from .failures import at_its_limit, explain, incomplete, too_slow
+from .failures import at_limit, explain, incomplete, too_slow
 from .thoughts import Thoughts, mean_logprob, without_thoughts
 
 if TYPE_CHECKING:
@@ -33,6 +33,13 @@ class Reply:
     """One line: what, where, what to do. Never holds a key."""
     logprob: float | None = None
     """Mean log-probability of the answer's tokens, thoughts aside, where the model gives them with what it writes. Passel asks no server for them."""
+    at_limit: bool = False
+    """Whether it ended because no more tokens were allowed: its last sentence, or the number in it, may be half of one."""
+
+    def whole_lines(self) -> list[str]:
+        """Those that were not cut."""
+        lines = self.text.lstrip().splitlines()
+        return lines[:-1] if self.at_limit and not self.text.endswith("\n") else lines
 
 
 async def ask(
@@ -99,7 +106,7 @@ async def stream(
         yield rest
     text = "".join(said)
     if error is None:
-        error = incomplete(whole, text, model) or at_its_limit(whole, model)
+        error = incomplete(whole, text, model)
     yield await _reply(sent, text, whole, waited, error, charged=whole is not None or late)
 
 
@@ -125,7 +132,8 @@ async def _reply(sent: Sequence[BaseMessage], text: str, message: AIMessage | No
         tokens_in = await _count("\n".join(str(m.text) for m in sent))
     if charged and not tokens_out and message is not None and (written := str(message.text)):
         tokens_out = await _count(written)  # its thoughts too: they are paid for
-    return Reply(text, tokens_in, tokens_out, seconds, error, None if message is None else mean_logprob(message.response_metadata.get("logprobs")))
+    logprob = None if message is None else mean_logprob(message.response_metadata.get("logprobs"))
+    return Reply(text, tokens_in, tokens_out, seconds, error, logprob, at_limit(message))
 
 
 async def _count(text: str) -> int:

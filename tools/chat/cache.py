@@ -1,7 +1,7 @@
 """CachedChatModel: a chat model that is not asked the same thing twice. For evaluation and training, where the same prompts come again and again.
 
-Only whole answers are kept, in one SQLite file that processes share; a failure is asked again. A kept answer costs what it cost the first time:
-its token counts come back with it.
+Answers are kept in one SQLite file that processes share, also those that came to their token limit; a failure is asked again. A kept answer costs
+what it cost the first time: its token counts come back with it.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class CachedChatModel(BaseChatModel):
         return AIMessage(**json.loads(row[0])) if row else None
 
     def _kept(self, key: bytes, message: BaseMessage) -> AIMessage:
-        """The message, kept if it is whole."""
+        """The message, kept unless it is a failure."""
         assert isinstance(message, AIMessage)
         if incomplete(message, str(message.text), self.inner) is None:
             answer = {"content": str(message.text), "usage_metadata": message.usage_metadata, "response_metadata": message.response_metadata}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -34,18 +34,18 @@ def incomplete(message: AIMessage | None, text: str, model: BaseChatModel) -> st
     if details.get("model_provider") == "openai" and not ending and not details.get("status"):
         return line(f"{describe(model)} {_BROKE_OFF}", model)
     if not text.strip():
-        why = ": its token limit was reached before it said anything" if ending == "length" else ""
+        why = ": its token limit was reached before it said anything" if at_limit(message) else ""
         return line(f"{describe(model)} sent an empty answer{why}", model)
     return None
 
 
-def at_its_limit(message: AIMessage | None, model: BaseChatModel) -> str | None:
-    """Said where an answer ended because no more tokens were allowed: its last sentence, or the number in it, may be half of one."""
+def at_limit(message: AIMessage | None) -> bool:
+    """Whether it ended because no more tokens were allowed. Providers say so in words of their own."""
     details = {} if message is None else message.response_metadata
-    endings = (details.get(name) for name in ("finish_reason", "stop_reason", "done_reason"))  # OpenAI and local, Anthropic, Ollama
-    if not any(str(ending).lower() in ("length", "max_tokens") for ending in endings):
-        return None
-    return line(f"{describe(model)} reached its token limit in the middle of its answer. Give it a larger max_tokens.", model)
+    endings = [details.get(name) for name in ("finish_reason", "stop_reason", "stopReason", "done_reason")]
+    if isinstance(more := details.get("incomplete_details"), Mapping):  # OpenAI's Responses
+        endings.append(more.get("reason"))
+    return any(str(ending).lower().startswith(("length", "max_tokens", "max_output_tokens")) for ending in endings)
 
 
 def describe(model: BaseChatModel) -> str:

@@ -57,6 +57,8 @@ async def ask_structured(
         value, complaint = _validated(reply.text, schema)
         if value is not None:
             return value, replies
+        if reply.at_limit:  # so would the next be
+            break
         sent = [*sent, AIMessage(reply.text), HumanMessage(f"That cannot be used: {complaint}. Send the corrected JSON alone.")]
     return None, replies
 

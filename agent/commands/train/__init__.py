@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from .calibrator import calibrator
-from .reader import reader
-from .selector import selector
+from . import calibrator, reader, selector
 
-train = typer.Typer(help="Train the reader and the selector, on data sets or on your own corpus.", no_args_is_help=True)
-for command in (reader, selector, calibrator):
-    train.command()(command)
+train = typer.Typer(help="Train the reader, the selector and the calibrator, on data sets or on your own corpus.", no_args_is_help=True)
+train.command()(reader.reader)
+train.command()(selector.selector)
+train.command()(calibrator.calibrator)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from passel.tools.chat import Reply, ask, describe, load_chat_model, stream
+from passel.tools.chat.failures import at_limit
 from passel.tools.errors import PasselError
 
 ANSWER = "The Lathe flows through Port Callow."
@@ -85,14 +86,52 @@ async def test_a_failure_of_the_server_is_one_clear_line(model: Any, openai_serv
     assert "Traceback" not in reply.error
 
 
-@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("wrong events", "no chat answer"), ("ends early", "broke off"), ("length", "token limit")])
+@pytest.mark.parametrize(("mode", "said"), [*FAILURES, ("wrong events", "no chat answer"), ("ends early", "broke off")])
 async def test_a_failure_while_streaming_is_one_clear_line(model: Any, openai_server: Any, mode: str, said: str) -> None:
     openai_server.mode = mode
     pieces, reply = await collect(stream(model, "", "Which river?", timeout=20))
     assert reply.error is not None
     assert said in reply.error
     assert "\n" not in reply.error
-    assert "".join(pieces) == reply.text == ("The Lathe" if mode in ("cut", "ends early", "length") else "")
+    assert "".join(pieces) == reply.text == ("The Lathe" if mode in ("cut", "ends early") else "")
+
+
+async def test_an_answer_at_its_token_limit_is_told_from_a_whole_one(model: Any, openai_server: Any) -> None:
+    assert not (await ask(model, "", "Which river?", timeout=20)).at_limit
+    openai_server.ending = "length"
+    replies = [await ask(model, "", "Which river?", timeout=20), (await collect(stream(model, "", "Which river?", timeout=20)))[1]]
+    for reply in replies:
+        assert (reply.at_limit, reply.error, reply.text) == (True, None, ANSWER)
+    openai_server.mode = "empty"
+    empty = await ask(model, "", "Which river?", timeout=20)
+    assert "token limit was reached before it said anything" in str(empty.error)
+
+
+@pytest.mark.parametrize(
+    ("told", "limited"),
+    [
+        ({"finish_reason": "length"}, True),
+        ({"finish_reason": "lengthlength"}, True),  # chunks that both say so, joined by LangChain
+        ({"finish_reason": "MAX_TOKENS"}, True),  # Gemini
+        ({"stop_reason": "max_tokens"}, True),  # Anthropic
+        ({"stopReason": "max_tokens"}, True),  # Bedrock
+        ({"done_reason": "length"}, True),  # Ollama
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, True),  # OpenAI's Responses
+        ({"status": "completed", "incomplete_details": None}, False),
+        ({"finish_reason": "stop"}, False),
+        ({}, False),
+    ],
+)
+def test_the_token_limit_in_every_provider_s_words(told: dict[str, Any], limited: bool) -> None:
+    assert at_limit(AIMessage("The Lathe", response_metadata=told)) == limited
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "lines"),
+    [("one\ntwo", False, ["one", "two"]), ("one\ntwo", True, ["one"]), ("one\ntwo\n", True, ["one", "two"]), ("one", True, []), ("", True, [])],
+)
+def test_lines_that_were_not_cut(text: str, cut: bool, lines: list[str]) -> None:
+    assert Reply(text, 0, 0, 0.0, at_limit=cut).whole_lines() == lines
 
 
 async def test_a_slow_server_ends_in_a_time_out_and_is_left(model: Any, openai_server: Any) -> None:
