@@ -351,7 +351,9 @@ def _size(folder: Path) -> int:
 def _absent(path: Path) -> UsageError:
     others = sorted(file.parent.name for file in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
     existing = f" (there is {', '.join(others)})" if others else ""
-    return UsageError(f"there is no corpus {path.name!r}{existing}", f"Make it: passel index PATH --corpus {_called(path)}.")
+    called = _called(path)
+    make = "passel demo" if called == "demo" else f"passel index PATH --corpus {called}"
+    return UsageError(f"there is no corpus {path.name!r}{existing}", f"Make it: {make}.")
 
 
 def _called(path: Path) -> str:

@@ -455,6 +455,14 @@ def test_an_absent_corpus_is_a_usage_error_that_helps(corpus: Corpus) -> None:
     assert not corpus.path.with_name("wikki").exists()
 
 
+@pytest.mark.parametrize(("name", "command"), [("demo", "passel demo"), ("mine", "passel index PATH --corpus mine")])
+def test_an_absent_corpus_of_a_name_is_made_by_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str) -> None:
+    monkeypatch.setenv("PASSEL_HOME", str(tmp_path))
+    with pytest.raises(UsageError) as caught:
+        Corpus.open(tmp_path / "corpora" / name)
+    assert caught.value.hint == f"Make it: {command}."
+
+
 def test_another_encoder_format_or_splitter_is_a_mismatch(corpus: Corpus) -> None:
     other = HashEncoder()
     other.digest, other.name = "1" * 64, "other"
