@@ -24,6 +24,7 @@ from langgraph.errors import GraphBubbleUp
 from ..graphs.answer import Answer
 from ..graphs.events import Answered, Event, Waiting
 from ..graphs.state import RagInput
+from ..tools.chat.failures import endings
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -218,11 +219,10 @@ def _of_reply(generations: Sequence[Sequence[Any]]) -> dict[str, Any]:
     if not isinstance(message, AIMessage):
         return {}
     usage, details = message.usage_metadata, message.response_metadata
-    ending = details.get("finish_reason") or details.get("stop_reason")
     return {
         "gen_ai.usage.input_tokens": usage["input_tokens"] if usage else None,
         "gen_ai.usage.output_tokens": usage["output_tokens"] if usage else None,
         "gen_ai.response.model": details.get("model_name"),
         "gen_ai.response.id": details.get("id") or message.id,
-        "gen_ai.response.finish_reasons": [str(ending)] if ending else None,
+        "gen_ai.response.finish_reasons": endings(message) or None,
     }

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from passel.agent.agent import Agent
 from passel.graphs.decision import Decision
+from passel.tools.chat import load_chat_model
 
 BUILT = "Who built the Tarn Light?"
 
@@ -69,6 +70,16 @@ def test_a_span_for_the_run_each_node_and_each_call_of_the_model(tarn: Path, fak
     assert all(span.kind is trace.SpanKind.CLIENT for span in chats)
     everything = " ".join(str(span.to_json()) for span in exported.get_finished_spans())
     assert "Tarn Light" not in everything, "neither questions nor passages stand in spans"
+
+
+def test_a_call_s_span_tells_its_model_and_why_it_ended(tarn: Path, openai_server: Any, exported: InMemorySpanExporter) -> None:
+    openai_server.reply = lambda _: "Mirel Ostane built the Tarn Light in 1840. [1] And the"
+    openai_server.ending = "length"
+    with Agent.from_corpus(tarn, model=load_chat_model("openai:any", base_url=openai_server.url)) as agent:
+        agent.ask(BUILT)
+    chats = [span.attributes or {} for span in exported.get_finished_spans() if span.name.startswith("chat")]
+    assert chats
+    assert {span["gen_ai.response.finish_reasons"] for span in chats} == {("length",)}
 
 
 def test_within_a_larger_trace_answers_keep_ids_of_their_own(agent: Agent, exported: InMemorySpanExporter) -> None:

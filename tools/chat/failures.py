@@ -40,12 +40,17 @@ def incomplete(message: AIMessage | None, text: str, model: BaseChatModel) -> st
 
 
 def at_limit(message: AIMessage | None) -> bool:
-    """Whether it ended because no more tokens were allowed. Providers say so in words of their own."""
-    details = {} if message is None else message.response_metadata
-    endings = [details.get(name) for name in ("finish_reason", "stop_reason", "stopReason", "done_reason")]
+    """Whether it ended because no more tokens were allowed."""
+    return message is not None and any(ending.lower().startswith(("length", "max_tokens", "max_output_tokens")) for ending in endings(message))
+
+
+def endings(message: AIMessage) -> list[str]:
+    """Why it ended where it does, in the words of its provider, where it says so: each has a name of its own for it."""
+    details = message.response_metadata
+    told = [details.get(name) for name in ("finish_reason", "stop_reason", "stopReason", "done_reason")]
     if isinstance(more := details.get("incomplete_details"), Mapping):  # OpenAI's Responses
-        endings.append(more.get("reason"))
-    return any(str(ending).lower().startswith(("length", "max_tokens", "max_output_tokens")) for ending in endings)
+        told.append(more.get("reason"))
+    return [str(ending) for ending in told if ending]
 
 
 def describe(model: BaseChatModel) -> str:

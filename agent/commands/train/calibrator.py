@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +15,7 @@ from ....tools.errors import UsageError
 from ... import progress, terminal
 from ..evaluating import ALL_PAIRS
 from ..options import BaseUrlOption, ModelOption, cached_chat_model
-from .left_out import without_evidence
+from .left_out import known_to_bundled, without_evidence
 from .options import DataArgument, OutOption, OwnCorpusOption, bring, make_folder
 
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ def calibrator(
             with contextlib.suppress(NothingToAsk), prepare(
                 [file], setting=setting, corpus=folder, split=split, limit=limit, described=means, progress=tell, **options
             ) as prepared:
-                setup = _unseen(prepared) if bundled else prepared
+                setup = prepared
+                if bundled:  # what it was trained on would be promised of all others
+                    setup = _without(known_to_bundled(file, setup.questions), setup)
                 if folder:
-                    lacking = without_evidence(file, setup.questions, folder)
-                    setup = replace(setup, questions=tuple(question for question in setup.questions if question.id not in lacking))
+                    setup = _without(without_evidence(file, setup.questions, folder), setup)
                 selector = settings.selector(setup.encoder)
                 selector.pair.remembers = ALL_PAIRS  # the same questions are asked without their evidence
                 # a chat model writes wherever something is selected, as it does where a share is wished: what it would have written nobody knows
@@ -112,14 +113,8 @@ def _always(selector: LearnedSelector, question: Question) -> LearnedSelector:  
     return selector
 
 
-def _unseen(setup: Setup) -> Setup:
-    """Without the questions that the bundled pair model was trained on: it reads them more surely than any others, and that would be promised."""
-    from ....evals.left_out import trained_on
-
-    known = trained_on(setup.questions)
-    if known:
-        terminal.note(f"{len(known):,} of {len(setup.questions):,} questions are left out, as the bundled pair model was trained on them")
-    return replace(setup, questions=tuple(question for question in setup.questions if question.id not in known))
+def _without(ids: Collection[str], setup: Setup) -> Setup:
+    return replace(setup, questions=tuple(question for question in setup.questions if question.id not in ids))
 
 
 def _tell(rows: Sequence[CalibrationRow], made: Calibration, unseen: Sequence[float]) -> None:

@@ -22,21 +22,28 @@ def left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_titl
     bundled: the bundled pair model reads them, so those that it was trained on are left out. by_title: so are those whose evidence `corpus` lacks.
     """
     from ....evals.datasets import is_val, load
-    from ....evals.left_out import trained_on
 
     found: dict[str, set[str]] = {}
     for one in data:
         questions = load(one).questions
-        known = trained_on(questions) if bundled else frozenset()
+        known = known_to_bundled(one, questions) if bundled else frozenset()
         if known and all(question.id in known or is_val(question.id) for question in questions):
             reader = "" if corpus else f", or read them with a reader that was trained in halves: passel train reader {one} --folds --out DIR"
             what = f"{one}: the bundled pair model was trained on these questions and reads them more surely than any others"
             raise UsageError(what, f"Give other questions{reader}.")
-        if known:
-            terminal.note(f"{one}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
         lacking = without_evidence(one, questions, corpus) if corpus and by_title else set()
         found[one] = {*known, *lacking, *(_repeated(one, questions) if corpus else ())}
     return found
+
+
+def known_to_bundled(data: str, questions: Sequence[Question]) -> frozenset[str]:
+    """Ids of the questions that the bundled pair model was trained on: it reads them more surely than any others. Says how many."""
+    from ....evals.left_out import trained_on
+
+    known = trained_on(questions)
+    if known:
+        terminal.note(f"{data}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
+    return known
 
 
 def _repeated(data: str, questions: Sequence[Question]) -> set[str]:
