@@ -36,6 +36,7 @@ from ..tools.errors import UsageError
 from ..tools.filters import Filter
 from ..tools.home import passel_home
 from .asked import History, checked_budget, checked_input, checked_steps
+from .documents import checked_documents
 from .feedback import FEEDBACK, FeedbackFile
 from .inherited import inherited
 from .loop import OwnLoop
@@ -44,13 +45,14 @@ from .spans import recorded
 from .threads import THREADS, Threads, thread_key
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document as LangChainDocument
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
 
     from ..rerankers.compressor import SelectorCompressor
     from ..rerankers.selector.selector import LearnedSelector
-    from ..tools.loaders import Document
+    from ..tools.document import Document
     from ..tools.pair import PairModel
     from ..tools.retriever import PasselRetriever
     from .subgraph import Asks, Gives, Subgraph
@@ -119,13 +121,16 @@ class Agent:
         return agent
 
     @classmethod
-    def from_documents(cls, documents: Iterable[Document | str | Mapping[str, Any]], **options: Any) -> Self:
-        """Indexes documents (texts, mappings with `text` and perhaps `title`, `id` and metadata, or Documents) into a temporary corpus."""
+    def from_documents(cls, documents: Iterable[Document | LangChainDocument | str | Mapping[str, Any]], **options: Any) -> Self:
+        """Indexes texts, mappings with `text` and perhaps `title`, `id` and metadata, LangChain's documents or ours into a temporary corpus.
+
+        Raises UsageError where one is none of these, or has no text, or another one's id.
+        """
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="passel-"))
             opened = Corpus.open(Path(folder) / "corpus", create=True)
             stack.callback(opened.close)
-            opened.add(_document(document, n) for n, document in enumerate(documents, 1))
+            opened.add(checked_documents(documents))
             agent = cls(opened, **options)
             agent._closing = stack.pop_all()
         return agent
@@ -463,17 +468,6 @@ def _name(model: BaseChatModel | str | None) -> str | None:
     from ..tools.chat import describe
 
     return describe(model).partition(" at ")[0]
-
-
-def _document(given: Document | str | Mapping[str, Any], n: int) -> Document:
-    from ..tools.loaders import Document
-
-    if isinstance(given, str):
-        return Document.from_text(given, source=f"document-{n}")
-    if isinstance(given, Mapping):
-        metadata = {key: value for key, value in given.items() if key not in ("text", "title", "id")}
-        return Document.from_text(given["text"], source=str(given.get("id", f"document-{n}")), title=given.get("title", ""), metadata=metadata)
-    return given
 
 
 async def _last(events: AsyncIterator[Event]) -> Answer | Waiting:

@@ -31,18 +31,29 @@ def checked_input(
     """The state machine's input. Raises UsageError for a bad question, filter, an empty one too, or plan, before anything runs."""
     if filters is not None:
         to_sql(filters)
-    told = None if history is None else list(history)
+    told = None if history is None else _checked_history(history)
     return new_question(checked_question(question), history=told, filters=filters, id=id, approve=approve, plan=plan)
 
 
 def checked_question(question: str) -> str:
-    """The question without white space around it. Raises UsageError where it is empty or far too long."""
+    """The question without white space around it. Raises UsageError where it is no text, empty or far too long."""
+    if not isinstance(question, str):
+        raise UsageError(f"the question is of type {type(question).__name__}", "Give a text.")
     text = question.strip()
     if not text:
-        raise UsageError("the question is empty", 'Ask one: passel ask "Who …?"')
+        raise UsageError("the question is empty", 'Ask one, such as "Who built the Tarn Light?"')
     if len(text) > MOST_QUESTION_CHARACTERS:
         raise UsageError(f"the question has {len(text)} characters; at most {MOST_QUESTION_CHARACTERS} are read", "Put long texts into the corpus.")
     return text
+
+
+def _checked_history(history: History) -> list[tuple[str, str]]:
+    """Raises UsageError where it is none: a chat model's messages, taken for pairs, would lose the conversation without a word."""
+    pairs = list(history)
+    for n, pair in enumerate(pairs):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise UsageError(f"history[{n}] is no (question, answer) pair", 'Give pairs of texts, oldest first: [("Who …?", "…")], not messages.')
+    return [(asked, answered) for asked, answered in pairs]
 
 
 def checked_budget(given: Budget | Mapping[str, float] | None) -> Budget | None:

@@ -9,16 +9,15 @@ import shutil
 from pathlib import Path
 
 from ..tools.errors import PasselError
-from ..tools.home import passel_home
+from ..tools.home import CORPUS_FILE, passel_home
 from ..tools.lock import write_lock
 
 _FILES = re.compile(r"corpus\.sqlite3(-\w+)?|versions|write\.lock|writer\.json")
 """What a corpus's folder holds."""
-_DATABASE = "corpus.sqlite3"
 
 
 def is_corpus(folder: Path) -> bool:
-    return (folder / _DATABASE).is_file()
+    return (folder / CORPUS_FILE).is_file()
 
 
 def foreign(folder: Path) -> list[str]:
@@ -44,7 +43,7 @@ def delete_corpus(folder: Path) -> None:
         _forget(folder, id)
         shutil.rmtree(folder / "versions", ignore_errors=True)
         for file in sorted(folder.iterdir(), key=lambda file: -len(file.name)):
-            if file.name.startswith(_DATABASE) and _FILES.fullmatch(file.name):
+            if file.name.startswith(CORPUS_FILE) and _FILES.fullmatch(file.name):
                 file.unlink()
     for name in ("write.lock", "writer.json"):
         (folder / name).unlink(missing_ok=True)
@@ -68,7 +67,7 @@ def _id(folder: Path) -> str | None:
     from ..tools.store import Store
 
     try:
-        with contextlib.closing(Store(folder / _DATABASE)) as store, store.reading() as reading:
+        with contextlib.closing(Store(folder / CORPUS_FILE)) as store, store.reading() as reading:
             return reading.manifest.get("id")
     except PasselError:
         return None

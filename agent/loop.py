@@ -6,6 +6,7 @@ So sync and async callers, of any loop, share one checkpointer and one connectio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import queue
@@ -83,7 +84,12 @@ class OwnLoop:
         """Async iteration from any loop; closing the iterator, or cancelling the caller, cancels the work."""
         waiting: asyncio.Queue[object] = asyncio.Queue()
         here = asyncio.get_running_loop()
-        future = self.start(_pump(events, lambda item: here.call_soon_threadsafe(waiting.put_nowait, item)))
+
+        def put(item: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the caller's loop has ended, and nobody waits any more
+                here.call_soon_threadsafe(waiting.put_nowait, item)
+
+        future = self.start(_pump(events, put))
         try:
             while (item := await waiting.get()) is not _END:
                 yield cast(T, item)

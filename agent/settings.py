@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..tools.budget import Budget
 from ..tools.errors import UsageError
-from ..tools.home import passel_home
+from ..tools.home import CORPUS_FILE, passel_home
 from .server.limits import Limits
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..rerankers.selector.selector import LearnedSelector
     from ..tools.encoder import Encoder
 
-CORPUS_FILE = "corpus.sqlite3"
 """What makes a folder a corpus."""
 
 

@@ -11,6 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from ..tools import chat
+from ..tools.polar import INTERROGATIVE
 from ..tools.proper_names import proper_names
 from ..tools.small_talk import is_small_talk
 from ..tools.words import content_words, covered
@@ -22,7 +23,9 @@ _POINTS_BACK = re.compile(r"\b(he|she|they|him|her|them|his|hers|its|their|their
 _ANOTHER = re.compile(
     r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?P<name>[^,;?]+?)(?:,?\s+(?:then|instead|too|though|please))?[\s?.!]*$", re.IGNORECASE
 )
-"""What about the Heron Bridge? The last question again, of something else, if what is asked about is a name and nothing more."""
+"""What about the Heron Bridge? And in 1871? The last question again, of something else."""
+_YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+_YEAR_ALONE = re.compile(r"(?:in\s+|for\s+|during\s+)?(1\d{3}|20\d{2})", re.IGNORECASE)
 _MOST_CARRIED = 3
 CARRIED = re.compile(r"(?<=\?) \([^()]*\)$")
 """What is added to a question that points back: names for the search, which no answer has to hold."""
@@ -63,8 +66,8 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     asked, answered = proper_names(last["question"]), proper_names(said.replace(": ", ". "))
     named = proper_names(question)
     another = _ANOTHER.match(question)
-    if named and another and _only(named[0], another["name"]) and len(asked) == 1 and asked[0] in last["question"]:
-        return re.sub(r"\bthe the\b", "the", last["question"].replace(asked[0], named[0]), flags=re.IGNORECASE)
+    if another and (again := _asked_of_another(last["question"], another["name"], asked, named)):
+        return again
     if named and not _POINTS_BACK.search(question):
         return question
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
@@ -74,6 +77,16 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     return f"{question.rstrip(' ?')}? ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
 
 
-def _only(name: str, text: str) -> bool:
-    """Whether the text is the name and nothing more."""
-    return not re.sub(r"^the\s+|\W+", "", text.replace(name, ""), flags=re.IGNORECASE)
+def _asked_of_another(question: str, another: str, asked: list[str], named: list[str]) -> str | None:
+    """The question with another name, or another year, in the place of its only one; None where what is asked about is more than that.
+
+    More than a name is still none but that where the question says it as well: "the Oslo office", and now "the Bergen office".
+    """
+    if (year := _YEAR_ALONE.fullmatch(another)) and len(years := _YEAR.findall(question)) == 1:
+        return question.replace(years[0], year[1])
+    if not named or len(asked) != 1 or asked[0] not in question or INTERROGATIVE.match(another):
+        return None
+    again = re.sub(r"\bthe the\b", "the", question.replace(asked[0], named[0]), flags=re.IGNORECASE)
+    said = re.sub(r"^the\s+", "", another, flags=re.IGNORECASE)
+    more = re.sub(r"\W+", "", said.replace(named[0], ""))
+    return again if not more or re.search(rf"\b{re.escape(said)}\b", again, re.IGNORECASE) else None

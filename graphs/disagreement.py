@@ -13,6 +13,7 @@ from itertools import permutations
 
 from ..tools.answers import contains_answer, normalised
 from ..tools.comparison import comparison
+from ..tools.proper_names import proper_names
 from ..tools.reader import Found, ReadPassage, scored_spans
 from ..tools.sentences import sentences
 from ..tools.versions import Span, same_subject, versions
@@ -89,7 +90,7 @@ def _rival(read: Read, found: Found) -> Disagreement | None:
             continue
         if contains_answer(passage.text, [found.text]) or contains_answer(read.passages[place].text, [theirs]):
             continue
-        if _same_thing(read.passages[place], span, passage, best[1]):
+        if _same_thing(read.question, read.passages[place], span, passage, best[1]):
             rivals.append((best[0], Disagreement((Side(place, span), Side(other, best[1])), True)))
     return max(rivals, key=lambda one: one[0])[1] if rivals else None
 
@@ -105,11 +106,19 @@ def _differ(one: str, other: str) -> bool:
     return bool(mine) and bool(theirs) and not mine <= theirs and not theirs <= mine
 
 
-def _same_thing(one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
+def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
+    """Titled alike; or with the names of the question that the one has, and much the same words around what they say."""
     if normalised(one.title) and normalised(one.title) == normalised(other.title):
         return True
+    named = [name for name in proper_names(question) if _names(one, name)]
+    if not all(_names(other, name) for name in named):
+        return False
     around, about = _around(one.text, span), _around(other.text, theirs)
     return len(around) > 2 and covered(around, about) >= SAME_THING
+
+
+def _names(passage: ReadPassage, name: str) -> bool:
+    return contains_answer(f"{passage.title}\n{passage.text}", [name])
 
 
 def _around(text: str, span: Span) -> list[str]:

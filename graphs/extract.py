@@ -1,5 +1,6 @@
 """extract: the answer without a chat model: words of a passage, with the sentences that lead there as citations.
 
+A question that wants a yes or a no, and compares nothing, gets the sentence that speaks of it: the pair model knows yes and no of comparisons alone.
 Where the passages disagree about it, what each of them says.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from ..tools.comparison import comparison
 from ..tools.pair_text import namer_of
+from ..tools.polar import is_polar
 from ..tools.reader import Found
 from ..tools.sentences import sentences
 from .citing import disagreement
@@ -61,7 +63,16 @@ def _drafted(read: Read, found: Found, sub_question: int | None, end: str = "", 
         quotes |= dict.fromkeys(_led_by(read, place, without))
         quotes[(read.candidates[place].passage_id, *_sentence(read.passages[place].text, *span))] = None
     made: list[Quote] = [{"passage_id": id, "start": start, "end": stop, "sub_question": sub_question} for id, start, stop in quotes]
-    return {"text": " ".join(found.text.split()) + end, "quotes": made}
+    text = " ".join(_told(read, found).split())
+    return {"text": text if text.endswith((".", "!", "?")) else text + end, "quotes": made}
+
+
+def _told(read: Read, found: Found) -> str:
+    """What was found; of a yes or no that nobody can tell, the sentences that speak of it."""
+    if not is_polar(read.question) or comparison(read.question) is not None:
+        return found.text
+    texts = [read.passages[place].text for place in found.places]
+    return " ".join(text[slice(*_sentence(text, *span))] for text, span in zip(texts, found.spans, strict=True))
 
 
 def _led_by(read: Read, place: int, without: Collection[int]) -> list[tuple[str, int, int]]:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from .dates import is_date
 from .nationality import countries
+from .polar import INTERROGATIVE, POLAR_HEAD
 
 Asks = Literal["least", "most", "same", "all", "which"]
 Reads = Literal["start", "end", "span", "year", "number", "country", "place", "text"]
@@ -100,8 +101,6 @@ def _sameness(text: str) -> Reads:
 
 # Where the options stand
 
-_YES_NO_HEAD = re.compile(r"(?:is|are|was|were|do|does|did|have|has|had|can|could|will)\s+", re.IGNORECASE)
-_WH = re.compile(r"\b(?:who|whom|whose|which|what|where|when|why|how)\b", re.IGNORECASE)
 _WHICH_HEAD = re.compile(
     r"(?:(?:in|on|at|of|by|to|from|with)\s+)?(?:who|whose|which|what)\b(?!\s+(?:year|date|day|month|decade|century|time)\b)", re.IGNORECASE
 )
@@ -149,11 +148,11 @@ def comparison(question: str) -> Comparison | None:
     text = re.sub(r"^\W*Q:\s*", "", " ".join(question[: MAX_QUESTION + 1].split())).rstrip("? ").rstrip(":")
     if len(text) > MAX_QUESTION or not text:
         return None
-    head = _YES_NO_HEAD.match(text)
+    head = POLAR_HEAD.match(text)
     if head:
         body = text[head.end() :]
         return _than(body) or _either(body) or _together(body)
-    if _WH.search(text):
+    if INTERROGATIVE.search(text):
         return _of_two(text) or _which(text)
     stated = _STATED.fullmatch(text)
     return _together(f"{stated['names']} {stated['rest']}") if stated else None

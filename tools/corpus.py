@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .errors import CorpusMismatch, PasselError, UsageError
 from .filters import Filter, to_chroma, to_sql
-from .home import passel_home
+from .home import CORPUS_FILE, passel_home
 from .indexing import MAX_TOKENS, IndexReport, Progress, Run
 from .lock import unfinished, write_lock
 from .passage import Passage
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "CorpusInfo", "IndexReport", "Progress"]
 
-FILE = "corpus.sqlite3"
 SPLITTER = json.dumps({"max_tokens": MAX_TOKENS})
 EXACT = 5_000
 """A filter that lets no more passages through is searched exactly: a graph search loses its way among passages that it must not return."""
@@ -98,7 +97,7 @@ class Corpus:
 
         Raises UsageError where there is no corpus, CorpusMismatch where it was made with another encoder, splitter or format.
         """
-        file = Path(os.path.abspath(os.path.expanduser(path))) / FILE
+        file = Path(os.path.abspath(os.path.expanduser(path))) / CORPUS_FILE
         if Store.exists(file):
             return cls(Store(file), encoder=encoder, server=server)
         if not create:
@@ -175,7 +174,8 @@ class Corpus:
         wait: float = 0,
         progress: Callable[[Progress], None] | None = None,
     ) -> IndexReport:
-        """Add documents held in memory; one whose source is known already replaces it. `split=False`: each document is one passage.
+        """Add documents held in memory; one whose source is known already replaces it, but for a file's, which is refused. `split=False`: each
+        document is one passage.
 
         `briefly`: for a corpus that is deleted after a question or two. No index is published (what is new is searched exactly), and the vector
         cache learns nothing.
@@ -349,7 +349,9 @@ def _size(folder: Path) -> int:
 
 
 def _absent(path: Path) -> UsageError:
-    others = sorted(file.parent.name for file in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
+    if path.is_dir() and any(path.iterdir()):
+        return UsageError(f"{path} is a folder of something else than a corpus", f"Index its documents first: passel index {path} --corpus NAME")
+    others = sorted(file.parent.name for file in path.parent.glob(f"*/{CORPUS_FILE}")) if path.parent.is_dir() else []
     existing = f" (there is {', '.join(others)})" if others else ""
     called = _called(path)
     make = "passel demo" if called == "demo" else f"passel index PATH --corpus {called}"

@@ -21,7 +21,9 @@ def told(error: Exception, trace_id: str = "") -> str:
     """One line for whoever asked: a PasselError's text, which is written for people. Of any other exception its kind alone: its text may name files
     or quote documents, and is for the log."""
     if isinstance(error, PasselError):
-        return " ".join(f"{error} {error.hint}".split())
+        text = str(error)
+        end = "." if error.hint and text[-1:].isalnum() else ""
+        return " ".join(f"{text}{end} {error.hint}".split())
     return f"{FAULT}: {type(error).__name__} (see the log{f'; trace id {trace_id}' if trace_id else ''})"
 
 

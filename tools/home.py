@@ -1,9 +1,11 @@
-"""passel_home: the one folder for what Passel keeps between runs (corpora, caches)."""
+"""passel_home: the one folder for what Passel keeps between runs (corpora, caches); and the file by which the folder of a corpus is known."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+CORPUS_FILE = "corpus.sqlite3"
 
 
 def passel_home() -> Path:

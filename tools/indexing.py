@@ -23,7 +23,7 @@ from .loaders import RECORDS, count_paths, load_paths
 from .passage import Passage
 from .splitter import split as split_document
 from .splitter import whole
-from .store import Store
+from .store import Reading, Store
 from .vectors import Index
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ BATCH_CHARACTERS = 4_000_000
 """Of the documents in one batch."""
 FORGOTTEN = 20_000
 """Deletions that are remembered, for the index that has yet to follow, before they are forgotten."""
+_STAYS = "; as it was indexed before, it stays"
+"""Behind why a document was refused. Delete the file, or mend it, and index again."""
 PUBLISH_EVERY = 10_000
 """Passages after which a long run publishes the vector index: readers search newer ones exactly, which grows slow."""
 
@@ -206,7 +208,10 @@ class Run:
             self._done += 1
             if any(document.source == waiting.source for waiting, _ in self._batch.documents):
                 self._commit()
-            self.take(document, split=split)
+            if not document.origin and self._owner(document.source):
+                self._refused.append(Refusal(document.source, "its name is taken by a file that was indexed", source=document.source))
+            else:
+                self.take(document, split=split)
             self._tell(document.source)
         self._commit()
 
@@ -299,17 +304,28 @@ class Run:
             with self._store.writing() as writing:
                 writing.forget_deletions(seq)
         with self._store.reading() as reading:
+            refused = [replace(one, reason=one.reason + _STAYS) if _is_kept(reading, one) else one for one in self._refused]
             return IndexReport(
                 added=self._added,
                 unchanged=self._unchanged,
                 updated=self._updated,
                 removed=self._removed,
-                refused=tuple(self._refused),
+                refused=tuple(refused),
                 passages=reading.count(),
                 chroma=chroma,
                 lexical=reading.count_lexical(),
                 seconds=round(time.perf_counter() - self._began, 3),
             )
+
+
+def _is_kept(reading: Reading, refusal: Refusal) -> bool:
+    """Whether the corpus goes on holding an earlier form of what was refused."""
+    if not refusal.origin or not refusal.source:
+        return False
+    if not _is_records(refusal.origin):
+        return bool(reading.sources_from(refusal.origin, limit=1))
+    stamp = reading.stamp(refusal.source)
+    return stamp is not None and stamp[0] == refusal.origin
 
 
 def _is_records(origin: str) -> bool:

@@ -1,7 +1,7 @@
 """Walk: the files under a path, each once, in a stable order.
 
-Passed over without a word: hidden files and folders, those in `IGNORED`, and what a `.passelignore` at the root of the folder names.
-Everything else is a file, or a refusal that says why not: a link that leads out of the folder, a pipe, a folder that nobody may read.
+Passed over without a word: hidden files and folders, those in `IGNORED`, folders that hold a corpus, and what a `.passelignore` at the root of the
+folder names. Everything else is a file, or a refusal that says why not: a link that leads out of the folder, a pipe, a folder that nobody may read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from .document import SURROGATE, Refusal
+from .home import CORPUS_FILE
 
 IGNORE_FILE = ".passelignore"
 IGNORED = frozenset(("node_modules", "__pycache__", "site-packages", "venv"))
@@ -68,6 +69,10 @@ def _walk(path: Path, folder: Path, prefix: str, ignore: Ignore, root: Path) -> 
             names = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         yield Refusal(str(path), os_reason(error), str(folder))
+        return
+    if any(entry.name == CORPUS_FILE for entry in names):
+        if folder == root:
+            yield Refusal(str(path), "the folder of a corpus, which holds no documents to index", str(folder))
         return
     for entry in names:
         source = prefix + entry.name

@@ -28,16 +28,23 @@ class Body(BaseModel):
         return given
 
 
-async def refused(_: Request, error: Exception) -> JSONResponse:
+async def refused(request: Request, error: Exception) -> JSONResponse:
     """What FastAPI itself refuses, by its first fault. What was sent is not repeated."""
     assert isinstance(error, RequestValidationError)
     fault = next(iter(error.errors()), {"loc": ("body",), "msg": "it cannot be read"})
+    if fault.get("type") == "model_attributes_type" and fault["loc"] == ("body",) and not _says_json(request):
+        return ApiError(400, "The body is not said to be JSON: send it with Content-Type: application/json.", code="invalid_request").response()
     if fault.get("type") == "json_invalid":
         return ApiError(400, f"The body is not JSON (at character {fault['loc'][-1]}).", code="invalid_request").response()
     param = ".".join(str(part) for part in fault["loc"] if part != "body")
     message = str(fault["msg"]).removeprefix("Value error, ")
     told = f"{param}: {message}" if param else message
     return ApiError(400, _encodable(told), param=_encodable(param) or None, code="invalid_request").response()
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _encodable(text: str) -> str:

@@ -132,6 +132,25 @@ def test_a_bad_question_is_refused_in_one_line(agent: Agent, question: str) -> N
 PLAN = ["Who built the Tarn Light?", "When was #1 born?"]
 
 
+@pytest.mark.parametrize("history", [[{"role": "user", "content": BUILT}], ["ab"], [(BUILT,)], [(BUILT, None)]])
+def test_a_history_of_something_else_than_pairs_is_refused(agent: Agent, history: Any) -> None:
+    with pytest.raises(UsageError, match="no \\(question, answer\\) pair"):
+        agent.ask("And who was she?", history=history)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Did Mirel Ostane build the Tarn Light?", "The Tarn Light is a lighthouse that Mirel Ostane built in 1840."),
+        ("Was the Tarn Light built in 1840?", "The Tarn Light is a lighthouse that Mirel Ostane built in 1840."),
+        ("Do you know who built the Tarn Light?", "Mirel Ostane"),
+    ],
+)
+def test_a_yes_or_no_about_one_thing_is_what_the_text_says_of_it(agent: Agent, question: str, said: str) -> None:
+    answer = agent.ask(question)
+    assert answer.answer.startswith(f"{said} [1]")
+
+
 def test_an_option_that_there_is_not_is_refused_by_name(agent: Agent) -> None:
     for ask in (agent.ask, agent.stream, agent.astream):
         with pytest.raises(UsageError, match="no option 'thred'") as refused:
@@ -232,7 +251,7 @@ def test_a_faults_text_is_for_the_log(agent: Agent, monkeypatch: pytest.MonkeyPa
     assert "/home/secret" not in answer.model_dump_json()
     assert f"the run {answer.trace_id} failed" in caplog.text
     assert "/home/secret/corpus" in caplog.text
-    assert fails_with(PasselError("the disk is full", "Make room.")).error == "the disk is full Make room."
+    assert fails_with(PasselError("the disk is full", "Make room.")).error == "the disk is full. Make room."
 
 
 TURNS = """

@@ -29,6 +29,7 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
         ("What about the Karse Light then?", "Who built the Karse Light?"),
         ("What about the Karse Light, please?", "Who built the Karse Light?"),
         ("What about Otto Vane.", "Who built the Otto Vane?"),
+        ("And in 1871?", "And in 1871? (Mirel Ostane; Tarn Light)"),
         ("And who built the Karse Light?", "And who built the Karse Light?"),
         ("and where is Sedge?", "and where is Sedge?"),
         ("What about the mother of Ilse Marn?", "What about the mother of Ilse Marn?"),
@@ -37,6 +38,20 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
 )
 def test_what_is_carried(question: str, standalone: str) -> None:
     assert carry_over(question, LIGHT) == standalone
+
+
+@pytest.mark.parametrize(
+    ("last", "question", "standalone"),
+    [
+        ("When did the Oslo office open?", "What about the Bergen office?", "When did the Bergen office open?"),
+        ("When did the Oslo office open?", "What about the Bergen harbour?", "What about the Bergen harbour?"),
+        ("How many lamps did the Lumen plant make in 2022?", "And in 2023?", "How many lamps did the Lumen plant make in 2023?"),
+        ("How many lamps did the Lumen plant make in 2022?", "What about 2023?", "How many lamps did the Lumen plant make in 2023?"),
+        ("Was it older in 1871 or in 1872?", "And in 1873?", "And in 1873?"),
+    ],
+)
+def test_the_last_question_of_something_else(last: str, question: str, standalone: str) -> None:
+    assert carry_over(question, [{"question": last, "answer": "7"}]) == standalone
 
 
 def test_an_earlier_turn_serves_where_the_last_one_names_nothing() -> None:

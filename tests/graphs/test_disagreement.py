@@ -65,6 +65,13 @@ async def test_what_is_no_contradiction_is_none(told: Any, other: tuple[str, str
     assert "Ilse Marn" in answer.answer
 
 
+async def test_things_of_other_names_do_not_contradict_each_other(told: Any) -> None:
+    built = {"Fell": "Jon Ostane", "Tarn": "Mirel Harl"}
+    lights = [(name.lower(), f"{name} Light", f"The {name} Light was built by {who}.") for name, who in built.items()]
+    answer = await told("Who built the Fell Light?", lights)
+    assert (answer.disagreement, answer.answer) == ([], "Jon Ostane [1]")
+
+
 async def test_one_document_does_not_contradict_itself(told: Any) -> None:
     twice = f"{HALL}\n\n{HALL.replace('Ilse Marn', 'Joss Harl')}"
     assert (await told(WHO, [("new.md", "Harbour Hall", twice), MARN])).disagreement == []

@@ -115,6 +115,7 @@ def test_a_file_that_is_refused_now_keeps_its_old_content(corpus: Corpus, docs: 
     report = corpus.index([docs])
     assert changes(report) == (0, 2, 0, 0, 1)
     assert "harbour.md" in report.refused[0].path
+    assert report.refused[0].reason == "empty; as it was indexed before, it stays"
     assert len(texts(corpus, "harbour north")) == 1
     assert json.loads(json.dumps(report.to_dict()))["refused"] == [{"path": report.refused[0].path, "reason": report.refused[0].reason}]
 
@@ -282,6 +283,14 @@ def test_documents_in_memory_are_added_replaced_and_deleted(corpus: Corpus) -> N
     assert corpus.delete("a") == 1
     assert corpus.document("a") is None
     assert corpus.info().documents == 1
+
+
+def test_a_document_in_memory_does_not_take_the_place_of_a_file(corpus: Corpus, docs: Path) -> None:
+    corpus.index([docs])
+    report = corpus.add([Document.from_text("Another harbour.", source="harbour.md"), Document.from_text("A port.", source="port.md")])
+    assert changes(report) == (1, 0, 0, 0, 1)
+    assert "taken by a file" in report.refused[0].reason
+    assert corpus.document("harbour.md") == (docs / "harbour.md").read_text()
 
 
 def test_what_cannot_be_stored_is_refused_and_the_rest_is_taken(corpus: Corpus) -> None:
@@ -453,6 +462,12 @@ def test_an_absent_corpus_is_a_usage_error_that_helps(corpus: Corpus) -> None:
     assert str(caught.value) == "there is no corpus 'wikki' (there is wiki)"
     assert caught.value.hint == f"Make it: passel index PATH --corpus {corpus.path.with_name('wikki')}."
     assert not corpus.path.with_name("wikki").exists()
+
+
+def test_a_folder_of_documents_is_no_corpus_yet(docs: Path) -> None:
+    with pytest.raises(UsageError, match="something else than a corpus") as caught:
+        Corpus.open(docs)
+    assert caught.value.hint == f"Index its documents first: passel index {docs} --corpus NAME"
 
 
 @pytest.mark.parametrize(("name", "command"), [("demo", "passel demo"), ("mine", "passel index PATH --corpus mine")])

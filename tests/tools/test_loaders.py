@@ -46,6 +46,18 @@ def test_a_folder_gives_its_files_by_relative_path(tmp_path: Path) -> None:
     assert not refused
 
 
+def test_the_folder_of_a_corpus_is_no_documents(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "mine").mkdir(parents=True)
+    (tmp_path / "docs" / "a.md").write_text("A text.")
+    for name in ("corpus.sqlite3", "writer.json"):
+        (tmp_path / "docs" / "mine" / name).write_text("{}")
+    documents, refused = load(tmp_path / "docs")
+    assert (list(documents), refused) == (["a.md"], {})
+    documents, refused = load(tmp_path / "docs" / "mine")
+    assert not documents
+    assert "the folder of a corpus" in refused["mine"]
+
+
 def test_bad_files_are_refused_by_name_with_the_reason(tmp_path: Path) -> None:
     inside = tmp_path / "docs"
     inside.mkdir()

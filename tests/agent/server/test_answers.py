@@ -189,6 +189,13 @@ def test_a_bad_body_is_a_400(served: Any, change: dict[str, Any]) -> None:
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+def test_a_body_that_is_not_said_to_be_json(served: Any) -> None:
+    with served.client() as http:
+        refused = http.post("/v1/answer", content=json.dumps({"question": BUILT}), headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert refused.status_code == 400
+    assert "Content-Type: application/json" in refused.json()["error"]["message"]
+
+
 def test_a_corpus_that_is_not_there(served: Any) -> None:
     with served.client() as http:
         for name in ("other", "../tarn", "/etc", "", "."):
