@@ -22,7 +22,7 @@ Values = dict[str, float]
 def gold_keys(question: Question) -> frozenset[str] | None:
     """What must be found: sources of passages, or titles. None where that is unknown."""
     if question.by_title:
-        return frozenset(question.gold_titles) or None
+        return frozenset(question.gold_titles) or (frozenset() if question.answerable is False else None)
     return question.gold
 
 

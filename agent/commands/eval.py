@@ -80,7 +80,7 @@ def retrieval(
     """Does the evidence reach the candidates? Each channel, fused, and with linking."""
     from ...evals.experiments import retrieval as experiment
 
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=data)
     with setting_up("retrieval", data, setting, corpus, limit=limit, split=split, seed=seed) as setup:
         with keeping(setup, outputs) as kept:
             lines = asked(setup, experiment.predictor(setup), kept, jobs)
@@ -122,7 +122,7 @@ def selection(
     from ..settings import Settings
 
     rules = read_rules(compare or ("fixed" if mixed else None))
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=data)
     settings = Settings.load()
     limits = read_budget(budget, settings.budget)
     given = {"passages": settings.passages, "weights": settings.digest(), "evidence_tokens": limits.evidence_tokens}
@@ -192,7 +192,7 @@ def qa(
 
     rules = read_rules(compare, runnable=True)
     asking = Asking(model, base_url, budget)
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=data)
     given = asking.described() | ({"decomposed": True} if decomposed else {})
     with setting_up("qa", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as prepared:
         setup = plans.decomposed(prepared) if decomposed else prepared
@@ -245,7 +245,7 @@ def reading(
     from ...rerankers.default import pair_model
     from ..settings import Settings
 
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=data)
     settings = Settings.load()
     with setting_up("reading", data, "distractor", None, {"weights": settings.digest()}, limit=limit, split=split, seed=seed) as setup:
         with keeping(setup, outputs) as kept:
@@ -277,7 +277,7 @@ def abstain(
     from ...evals.experiments import abstain as experiment
 
     asking = Asking(model, base_url, budget)
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=data)
     with setting_up("abstain", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
         selector = asking.settings.selector(setup.encoder)
         means = asking.means(selector.pair)
@@ -308,7 +308,7 @@ def robustness(
 
     names = experiment.read_names(perturb)
     asking = Asking(model, base_url, budget)
-    outputs = Outputs(json, predictions, html)
+    outputs = Outputs(json, predictions, html, reads=data)
     with (
         setting_up("robustness", data, "distractor", None, asking.described(), limit=limit, split=split, seed=seed) as clean,
         planting(clean, data, names) as planted,
@@ -356,7 +356,7 @@ def rerank(
     from ...tools.encoder import Encoder
     from ..settings import Settings
 
-    outputs = Outputs(json, predictions, html, results)
+    outputs = Outputs(json, predictions, html, results, reads=[file, qrels, *([texts] if texts else [])])
     encoder, own = Encoder.load(), Settings.load()
     requests, judgements = read_requests(file, texts), read_qrels(qrels)
     rank = experiment.ranker(reranker, encoder, own.weights_in_use, own.device)

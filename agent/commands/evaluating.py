@@ -34,8 +34,16 @@ ALL_PAIRS = 200_000
 class Outputs:
     """Where a run's results go."""
 
-    def __init__(self, json: Path | None, predictions: Path | None, html: Path | None, results: Path | None = None) -> None:
+    def __init__(
+        self, json: Path | None, predictions: Path | None, html: Path | None, results: Path | None = None, *, reads: Iterable[Path | str]
+    ) -> None:
+        """reads: what the run reads. Raises UsageError where something of it would be overwritten, or one output by another."""
         self.json, self.predictions, self.html, self.results = json, predictions, html, results
+        written = [file.resolve() for file in (json, predictions, html) if file is not None and str(file) != "-"]
+        if lost := set(written) & {Path(file).resolve() for file in reads}:
+            raise UsageError(f"{min(lost)} is what is read, and would be overwritten", "Name another file for the results.")
+        if len(set(written)) < len(written):
+            raise UsageError("two of --json, --predictions and --html name the same file", "Give each a file of its own.")
         for file in (json, html):
             if file is not None and str(file) != "-" and not file.absolute().parent.is_dir():
                 raise UsageError(f"there is no folder {file.absolute().parent}", "Make it, or name another file.")

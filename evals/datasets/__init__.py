@@ -21,7 +21,7 @@ __all__ = ["is_val", "load"]
 
 _FORMS = (
     "Known forms: a line a question with `question`, `answers`, `passages`; SQuAD 2; NQ (`ctxs`); CLAP NQ; MTRAG; HotpotQA, 2WikiMultihopQA, "
-    "MuSiQue, NQ-open, TriviaQA, MultiHop-RAG as published; folders with corpus.jsonl and queries.jsonl."
+    "MuSiQue, NQ-open, MultiHop-RAG (its folder) as published; TriviaQA as on the Hugging Face hub; folders with corpus.jsonl and queries.jsonl."
 )
 
 
@@ -52,7 +52,8 @@ def _file(path: Path) -> Dataset:
 
 
 def _folder(path: Path) -> Dataset:
-    """A BEIR folder, or an open set: queries.jsonl over corpus.jsonl. queries.jsonl itself can be named too: the questions alone, without a pool."""
+    """A BEIR folder, or an open set: queries.jsonl over corpus.jsonl, or MultiHop-RAG's files. The file of queries can be named too: the questions
+    alone, without a pool."""
     name = path.absolute().name
     if trec.is_beir(path):
         questions, pool, files = trec.read_beir(path)
@@ -61,6 +62,10 @@ def _folder(path: Path) -> Dataset:
     if corpus.is_file() and queries.is_file():
         pool = multihop.read_corpus(read_records(corpus))
         return _dataset(name, multihop.over(multihop.read(read_records(queries)), pool), pool, (corpus, queries))
+    corpus, queries = path / "corpus.json", path / "MultiHopRAG.json"
+    if corpus.is_file() and queries.is_file():
+        pool = hub.multihop_rag_corpus(read_records(corpus))
+        return _dataset(name, multihop.over(hub.multihop_rag(read_records(queries)), pool), pool, (corpus, queries))
     inside = ", ".join(sorted(file.name for file in path.iterdir() if file.suffix in (".json", ".jsonl"))[:8])
     raise UsageError(f"{path} is a folder without corpus.jsonl and queries.jsonl", f"Name one of its files: {inside}" if inside else _FORMS)
 

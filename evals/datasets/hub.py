@@ -66,7 +66,9 @@ def joined(sentences: Sequence[str]) -> str:
 
 
 def musique(records: Sequence[Record]) -> tuple[Question, ...]:
+    """MuSiQue-Ans, and MuSiQue-Full, whose twin of a question without its evidence has the same id: " unanswerable" is added to it."""
     ids = ids_of(records, [record.text("question") for record in records])
+    ids = [f"{id} unanswerable" if record.flag("answerable") is False else id for record, id in zip(records, ids, strict=True)]
     return tuple(_musique(record, id) for record, id in zip(records, ids, strict=True))
 
 
@@ -254,7 +256,7 @@ def _rows(official: OfficialSet, config: str | None, split: str) -> Iterable[Map
     except ImportError:
         raise UsageError("official sets need the package `datasets`", f"Install it: {INSTALL}") from None
     file = official.files.get(split)
-    elsewhere = f"Fetch {file or 'its files'} from {official.page}" + (" and name that file instead." if file else ".")
+    elsewhere = f"Fetch {file} from {official.page} and name that file instead." if file else f"What {official.page} has is of another form."
     _reach(official, elsewhere)
     try:
         rows: Iterable[Mapping[str, Any]] = datasets.load_dataset(official.repo, config, split=split)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...tools.errors import UsageError
 
+_GZIP = b"\x1f\x8b"
 _LINES = frozenset((".jsonl", ".ndjson"))
 """Suffixes of files that hold an object a line."""
 
@@ -125,7 +126,10 @@ def read_records(path: Path) -> list[Record]:
 def read_text(path: Path) -> str:
     """UTF-8, line ends as \\n. Raises UsageError."""
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            raise UsageError(f"{path} is compressed", f"Unpack it first: gunzip -k {path}")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset {error.start}") from None
     except OSError as error:

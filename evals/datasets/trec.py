@@ -228,7 +228,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 def read_beir(folder: Path) -> tuple[tuple[Question, ...], tuple[DataPassage, ...], tuple[Path, ...]]:
     """(questions, corpus, the files read): the judged queries over the corpus.
 
-    Evidence is known by source: every document judged relevant (1 or more) that the corpus has. Where it has none of them, it is unknown.
+    Evidence is known by source: every document judged relevant (1 or more). One that the corpus lacks can never be found, and counts as missed.
     """
     files = (folder / "corpus.jsonl", folder / "queries.jsonl", _qrels_file(folder))
     corpus = [(id, DataPassage(*texts)) for id, texts in _all_texts(files[0])]
@@ -238,7 +238,7 @@ def read_beir(folder: Path) -> tuple[tuple[Question, ...], tuple[DataPassage, ..
     for record in read_records(files[1]):
         id = _id(record)
         if id in qrels:
-            relevant = [passages[docid].source for docid, relevance in qrels[id].items() if relevance >= 1 and docid in passages]
+            relevant = [passages[docid].source if docid in passages else f"lacking {docid}" for docid, grade in qrels[id].items() if grade >= 1]
             questions.append(Question(id, record.text("text"), gold_sources=tuple(dict.fromkeys(relevant))))
     return tuple(questions), distinct([passage for _, passage in corpus]), files
 

@@ -11,10 +11,11 @@ import json
 import lzma
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...tools.budget import Budget
 from ...tools.errors import UsageError
 from ..labels import answer_values, gold_keys, key_in, told_values
 from ..predictions import OURS, Line
@@ -58,10 +59,14 @@ def unusual(settings: Mapping[str, Any]) -> list[str]:
     told += [f"{settings['split']} questions"] if settings.get("split") not in (None, "all") else []
     told += [f"{name} {settings[name]}" for name in ("own weights", "risk", "abstentions") if settings.get(name) is not None]
     told += [f"{name} {value}" for name, value in _CHOSEN.findall(str(settings.get("command", "")))]
+    limits = {**settings.get("budget", {}), **{name: settings[name] for name in ("evidence_tokens", "passages", "min_rel") if settings.get(name)}}
+    told += [f"{name.replace('_', ' ')} {value}" for name, value in limits.items() if value != _USUAL.get(name, value)]
     return [*told, *([str(settings["model"])] if settings.get("model") else [])]
 
 
-_CHOSEN = re.compile(r"--(limit|seed|budget)[ =](\S+)")
+_CHOSEN = re.compile(r"--(limit|seed)[ =](\S+)")
+_USUAL: Mapping[str, float] = {**asdict(Budget()), "passages": 12, "min_rel": 1}
+"""Limits that need no telling. They may be set where no command shows it, in the environment or passel.toml."""
 
 
 def load(path: Path) -> Kept:

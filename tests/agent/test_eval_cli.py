@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import signal
@@ -527,6 +528,25 @@ def test_predictions_of_another_run_are_left_alone(passel: Any, invented: Any) -
     Path("notes.txt").write_text("Buy milk.\n")
     is_wrong_usage(passel("selection", invented.dev, "--predictions", "notes.txt"), "notes.txt:1 is no prediction")
     assert Path("notes.txt").read_text() == "Buy milk.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--json", "data.jsonl"], "would be overwritten"),
+        (["--html", "./data.jsonl"], "would be overwritten"),
+        (["--json", "same", "--predictions", "same"], "name the same file"),
+    ],
+)
+def test_nothing_that_is_read_or_written_is_overwritten(passel: Any, invented: Any, options: list[str], said: str) -> None:
+    shutil.copy(invented.dev, "data.jsonl")
+    is_wrong_usage(passel("retrieval", "data.jsonl", "--limit", 1, *options), said)
+    assert Path("data.jsonl").read_bytes() == invented.dev.read_bytes()
+
+
+def test_a_compressed_file_is_to_be_unpacked(passel: Any, invented: Any) -> None:
+    Path("data.jsonl.gz").write_bytes(gzip.compress(invented.dev.read_bytes()))
+    is_wrong_usage(passel("retrieval", "data.jsonl.gz"), "is compressed")
 
 
 @pytest.mark.parametrize("option", ["--json", "--html", "--predictions", "--results"])

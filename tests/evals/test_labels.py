@@ -132,6 +132,12 @@ def test_of_several_passages_with_a_gold_title_the_first_is_the_evidence() -> No
     assert (ranked.gold, ranked.gold_count) == ((True, False, False), 2)
 
 
+def test_of_an_own_corpus_an_unanswerable_question_wants_nothing_selected() -> None:
+    unanswerable = replace(OPEN, gold_titles=(), answers=(), answerable=False)
+    assert gold_keys(replace(unanswerable, answerable=None)) is None
+    assert (support([], unanswerable)["support_f1"], support([LIGHT], unanswerable)["support_f1"]) == (1.0, 0.0)
+
+
 def test_a_key_does_not_depend_on_a_label() -> None:
     for question in (ASKED, OPEN):
         for passage in line(ASKED.passages)["selected"]:

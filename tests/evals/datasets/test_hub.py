@@ -134,6 +134,8 @@ def test_musique_as_its_authors_release_it(make: Make) -> None:
     assert answered.answerable is True
     assert not_answered.answerable is False
     assert answered.decomposition == (Step("mill built", "1790"),)
+    twins = make("musique", [row, row | {"answerable": False}]).questions  # MuSiQue-Full gives both one id
+    assert [twin.id for twin in twins] == ["3hop1__12_34_56", "3hop1__12_34_56 unanswerable"]
 
 
 def test_nq_open_gets_ids_from_its_texts(make: Make) -> None:
@@ -184,6 +186,15 @@ def test_multihop_rag_is_an_open_set(make: Make) -> None:
     assert [question.answerable for question in dataset.questions] == [True, False]
     assert dataset.questions[1].answers == ()
     assert [(passage.title, passage.text) for passage in dataset.pool] == [("Port", "Port news"), ("Mill", "Mill news")]
+
+
+def test_multihop_rag_as_its_authors_publish_it(tmp_path: Path) -> None:
+    asked = {"query": "Which paper?", "answer": "Arn Post", "question_type": "inference_query", "evidence_list": [{"title": "Port", "fact": "f"}]}
+    (tmp_path / "MultiHopRAG.json").write_text(json.dumps([asked]))
+    (tmp_path / "corpus.json").write_text(json.dumps([{"title": title, "body": f"{title} news", "url": "u"} for title in ("Port", "Mill")]))
+    dataset = load(tmp_path)
+    assert dataset.questions[0].gold == {dataset.pool[0].source}
+    assert len(dataset.pool) == 2
 
 
 def test_squad_v2(make: Make) -> None:

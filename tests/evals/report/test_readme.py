@@ -53,6 +53,15 @@ def test_dropped_gold_and_the_reranker_stand_in_the_name() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_run_of_an_experiment_of_ones_own_is_named(invented: Any, measure: Callable[..., Any], tmp_path: Path) -> None:
+    run = measure("retrieval", invented.dev, setting="pool")
+    kept = keep(replace(run.result, experiment="first", settings={**run.result.settings, **MADE}), run.setup.questions, run.lines, tmp_path)
+    with pytest.raises(UsageError, match="no table here") as raised:
+        readme.results(tmp_path)
+    assert str(kept) in str(raised.value)
+
+
+@pytest.mark.usefixtures("quick")
 def test_it_is_made_of_the_kept_runs(invented: Any, measure: Callable[..., Any], tmp_path: Path) -> None:
     rows = []
     for experiment, options in (("retrieval", {"setting": "pool"}), ("qa", {"limit": 16}), ("abstain", {"drop": "one", "rate": 0.5})):

@@ -189,7 +189,7 @@ def test_another_model_corpus_or_split_is_kept_beside_it(invented: Any, measure:
     run = measure("qa", invented.dev)
     others: tuple[dict[str, Any], ...] = (
         {}, {"model": "openai:x"}, {"split": "val"}, {"corpus": {"name": "isles"}}, {"model": "openai:y"}, {"own weights": "mine"}, {"risk": 0.2},
-        {"command": "passel eval qa --limit 3"},
+        {"command": "passel eval qa --limit 3"}, {"passages": 3}, {"budget": {"seconds": 1.0}}, {"min_rel": 2}, {"evidence_tokens": 100},
     )  # fmt: skip
     for other in others:
         result = told(run.result)
