@@ -49,6 +49,8 @@ def checked_question(question: str) -> str:
 
 def _checked_history(history: History) -> list[tuple[str, str]]:
     """Raises UsageError where it is none: a chat model's messages, taken for pairs, would lose the conversation without a word."""
+    if not isinstance(history, Sequence) or isinstance(history, str):
+        raise UsageError(f"the history is of type {type(history).__name__}", 'Give pairs of texts, oldest first: [("Who …?", "…")].')
     pairs = list(history)
     for n, pair in enumerate(pairs):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):

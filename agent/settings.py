@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..rerankers.selector.selector import LearnedSelector
     from ..tools.encoder import Encoder
 
-"""What makes a folder a corpus."""
-
 
 class Settings(BaseSettings):
     """Every field may be set as `PASSEL_<NAME>`; a limit of the budget as `PASSEL_BUDGET__<NAME>`."""

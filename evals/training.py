@@ -213,7 +213,7 @@ def questions_of(part: Part, *, without: Collection[str] = (), answers_only: boo
 
 
 def _can_teach(question: Question, part: Part, answers_only: bool) -> bool:
-    gold = gold_keys(of_corpus(question) if part.setting == "corpus" else question)
+    gold = (gold_keys(of_corpus(question)) or None) if part.setting == "corpus" else gold_keys(question)
     answer = bool(question.answers) and question.answerable is not False
     if answers_only:
         return answer

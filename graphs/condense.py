@@ -24,7 +24,7 @@ _ANOTHER = re.compile(
     r"^(?:(?:(?:and|but|so)\s+)?(?:what|how)\s+about|and)\s+(?P<name>[^,;?]+?)(?:,?\s+(?:then|instead|too|though|please))?[\s?.!]*$", re.IGNORECASE
 )
 """What about the Heron Bridge? And in 1871? The last question again, of something else."""
-_YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+_YEAR = re.compile(r"(?<=\bin )(?:1\d{3}|20\d{2})\b|(?<=\bfor )(?:1\d{3}|20\d{2})\b|(?<=\bduring )(?:1\d{3}|20\d{2})\b")
 _YEAR_ALONE = re.compile(r"(?:in\s+|for\s+|during\s+)?(1\d{3}|20\d{2})", re.IGNORECASE)
 _MOST_CARRIED = 3
 CARRIED = re.compile(r"(?<=\?) \([^()]*\)$")
@@ -82,8 +82,8 @@ def _asked_of_another(question: str, another: str, asked: list[str], named: list
 
     More than a name is still none but that where the question says it as well: "the Oslo office", and now "the Bergen office".
     """
-    if (year := _YEAR_ALONE.fullmatch(another)) and len(years := _YEAR.findall(question)) == 1:
-        return question.replace(years[0], year[1])
+    if (year := _YEAR_ALONE.fullmatch(another)) and len(_YEAR.findall(question)) == 1:
+        return _YEAR.sub(year[1], question)
     if not named or len(asked) != 1 or asked[0] not in question or INTERROGATIVE.match(another):
         return None
     again = re.sub(r"\bthe the\b", "the", question.replace(asked[0], named[0]), flags=re.IGNORECASE)

@@ -1,18 +1,22 @@
 """extract: the answer without a chat model: words of a passage, with the sentences that lead there as citations.
 
-A question that wants a yes or a no, and compares nothing, gets the sentence that speaks of it: the pair model knows yes and no of comparisons alone.
+A question that wants a yes or a no, and compares nothing, gets the sentence that has most of its words: the pair model knows yes and no of
+comparisons alone.
 Where the passages disagree about it, what each of them says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from ..tools.answers import bare
 from ..tools.comparison import comparison
 from ..tools.pair_text import namer_of
 from ..tools.polar import is_polar
 from ..tools.reader import Found
 from ..tools.sentences import sentences
+from ..tools.words import content_words, covered
 from .citing import disagreement
 from .disagreement import Disagreement, disagreement_in
 from .evidence import Read
@@ -58,21 +62,27 @@ def told_apart(read: Read, differing: Disagreement, sub_question: int | None = N
 
 def _drafted(read: Read, found: Found, sub_question: int | None, end: str = "", *, without: Collection[int] = ()) -> DraftSentence:
     """The answer, with the sentences in which it stands and before each those that lead to its passage, none out of passages `without`."""
+    if is_polar(read.question) and comparison(read.question) is None:
+        found = _spoken_of(read, found)
     quotes: dict[tuple[str, int, int], None] = {}
     for place, span in zip(found.places, found.spans, strict=True):
         quotes |= dict.fromkeys(_led_by(read, place, without))
         quotes[(read.candidates[place].passage_id, *_sentence(read.passages[place].text, *span))] = None
     made: list[Quote] = [{"passage_id": id, "start": start, "end": stop, "sub_question": sub_question} for id, start, stop in quotes]
-    text = " ".join(_told(read, found).split())
+    text = " ".join(found.text.split())
     return {"text": text if text.endswith((".", "!", "?")) else text + end, "quotes": made}
 
 
-def _told(read: Read, found: Found) -> str:
-    """What was found; of a yes or no that nobody can tell, the sentences that speak of it."""
-    if not is_polar(read.question) or comparison(read.question) is not None:
-        return found.text
-    texts = [read.passages[place].text for place in found.places]
-    return " ".join(text[slice(*_sentence(text, *span))] for text, span in zip(texts, found.spans, strict=True))
+def _spoken_of(read: Read, found: Found) -> Found:
+    """Of each passage the sentence that has most of the question's words, in the place of its span; of equal ones that in which the span stands."""
+    asked = content_words(read.question)
+    spans = []
+    for place, span in zip(found.places, found.spans, strict=True):
+        text = read.passages[place].text
+        of_span = _sentence(text, *span)
+        spans.append(max([of_span, *sentences(text)], key=lambda one: covered(asked, content_words(text[slice(*one)]))))
+    texts = [bare(read.passages[place].text[slice(*span)]) for place, span in zip(found.places, spans, strict=True)]
+    return replace(found, text=" ".join(texts).lstrip("-*• "), spans=tuple(spans))
 
 
 def _led_by(read: Read, place: int, without: Collection[int]) -> list[tuple[str, int, int]]:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "CorpusInfo", "IndexReport", "Progress"]
 
+_LEFT = {"versions", "write.lock", "writer.json"}
+"""What a corpus that was deleted while somebody wrote may leave behind."""
 SPLITTER = json.dumps({"max_tokens": MAX_TOKENS})
 EXACT = 5_000
 """A filter that lets no more passages through is searched exactly: a graph search loses its way among passages that it must not return."""
@@ -349,7 +351,7 @@ def _size(folder: Path) -> int:
 
 
 def _absent(path: Path) -> UsageError:
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and {inside.name for inside in path.iterdir()} - _LEFT:
         return UsageError(f"{path} is a folder of something else than a corpus", f"Index its documents first: passel index {path} --corpus NAME")
     others = sorted(file.parent.name for file in path.parent.glob(f"*/{CORPUS_FILE}")) if path.parent.is_dir() else []
     existing = f" (there is {', '.join(others)})" if others else ""

@@ -22,7 +22,7 @@ def told(error: Exception, trace_id: str = "") -> str:
     or quote documents, and is for the log."""
     if isinstance(error, PasselError):
         text = str(error)
-        end = "." if error.hint and text[-1:].isalnum() else ""
+        end = "." if error.hint and text[-1:] not in ".!?:" else ""
         return " ".join(f"{text}{end} {error.hint}".split())
     return f"{FAULT}: {type(error).__name__} (see the log{f'; trace id {trace_id}' if trace_id else ''})"
 

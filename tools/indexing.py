@@ -304,7 +304,7 @@ class Run:
             with self._store.writing() as writing:
                 writing.forget_deletions(seq)
         with self._store.reading() as reading:
-            refused = [replace(one, reason=one.reason + _STAYS) if _is_kept(reading, one) else one for one in self._refused]
+            refused = [replace(one, reason=one.reason + _STAYS) if self._is_kept(reading, one) else one for one in self._refused]
             return IndexReport(
                 added=self._added,
                 unchanged=self._unchanged,
@@ -317,15 +317,14 @@ class Run:
                 seconds=round(time.perf_counter() - self._began, 3),
             )
 
-
-def _is_kept(reading: Reading, refusal: Refusal) -> bool:
-    """Whether the corpus goes on holding an earlier form of what was refused."""
-    if not refusal.origin or not refusal.source:
-        return False
-    if not _is_records(refusal.origin):
-        return bool(reading.sources_from(refusal.origin, limit=1))
-    stamp = reading.stamp(refusal.source)
-    return stamp is not None and stamp[0] == refusal.origin
+    def _is_kept(self, reading: Reading, refusal: Refusal) -> bool:
+        """Whether the corpus goes on holding an earlier form of what was refused."""
+        if not refusal.origin or not refusal.source or refusal.source in self._claimed:
+            return False
+        if not _is_records(refusal.origin):
+            return bool(reading.sources_from(refusal.origin, limit=1))
+        stamp = reading.stamp(refusal.source)
+        return stamp is not None and stamp[0] == refusal.origin
 
 
 def _is_records(origin: str) -> bool:

@@ -6,14 +6,18 @@ import re
 
 POLAR_HEAD = re.compile(r"(?:is|are|was|were|do|does|did|have|has|had|can|could|will)\s+", re.IGNORECASE)
 INTERROGATIVE = re.compile(r"\b(?:who|whom|whose|which|what|where|when|why|how)\b", re.IGNORECASE)
+_FIRST = re.compile(
+    r"(?:(?:and|but|so)\s+)?(?:(?:is|are|was|were|do|does|did|have|has|had|can|could|will|would|should|must)(?:n['’]t)?)\s+(?!you\b)", re.IGNORECASE
+)
+"""Not "Can you tell me its height": what is asked there is another question."""
 _CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 
 
 def is_polar(question: str) -> bool:
     """Whether it asks for a yes or a no, and for nothing else: neither for one of two ("Is it red or blue?") nor in a clause of its own.
 
-    >>> is_polar("Was the Tarn Light built in 1840?"), is_polar("Do you know who built the Tarn Light?")
+    >>> is_polar("Was the Tarn Light built in 1840?"), is_polar("Does anybody know who built the Tarn Light?")
     (True, False)
     """
-    text = question.strip()
-    return bool(POLAR_HEAD.match(text)) and not _CHOICE.search(text) and not INTERROGATIVE.search(text)
+    text = question.strip(" \"'“”‘’")
+    return bool(_FIRST.match(text)) and not _CHOICE.search(text) and not INTERROGATIVE.search(text)

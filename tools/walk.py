@@ -1,7 +1,8 @@
 """Walk: the files under a path, each once, in a stable order.
 
-Passed over without a word: hidden files and folders, those in `IGNORED`, folders that hold a corpus, and what a `.passelignore` at the root of the
-folder names. Everything else is a file, or a refusal that says why not: a link that leads out of the folder, a pipe, a folder that nobody may read.
+Passed over without a word: hidden files and folders, those in `IGNORED`, and what a `.passelignore` at the root of the folder names.
+Everything else is a file, or a refusal that says why not: a link that leads out of the folder, a pipe, a folder that nobody may read, the folder of a
+corpus.
 """
 
 from __future__ import annotations
@@ -71,8 +72,7 @@ def _walk(path: Path, folder: Path, prefix: str, ignore: Ignore, root: Path) -> 
         yield Refusal(str(path), os_reason(error), str(folder))
         return
     if any(entry.name == CORPUS_FILE for entry in names):
-        if folder == root:
-            yield Refusal(str(path), "the folder of a corpus, which holds no documents to index", str(folder))
+        yield Refusal(str(path), "the folder of a corpus, which holds no documents to index", str(folder))
         return
     for entry in names:
         source = prefix + entry.name

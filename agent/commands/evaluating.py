@@ -40,7 +40,8 @@ class Outputs:
         """reads: what the run reads. Raises UsageError where something of it would be overwritten, or one output by another."""
         self.json, self.predictions, self.html, self.results = json, predictions, html, results
         written = [file.resolve() for file in (json, predictions, html) if file is not None and str(file) != "-"]
-        if lost := set(written) & {Path(file).resolve() for file in reads}:
+        read = {inside.resolve() for file in map(Path, reads) if file.exists() for inside in ((file,) if file.is_file() else _data_in(file))}
+        if lost := set(written) & read:
             raise UsageError(f"{min(lost)} is what is read, and would be overwritten", "Name another file for the results.")
         if len(set(written)) < len(written):
             raise UsageError("two of --json, --predictions and --html name the same file", "Give each a file of its own.")
@@ -53,6 +54,11 @@ class Outputs:
         if results is not None and results.exists() and not results.is_dir():
             raise UsageError(f"{results} is no folder", "--results keeps a file for each run in a folder.")
         self.provenance = _provenance()
+
+
+def _data_in(folder: Path) -> list[Path]:
+    """The files of a data set's folder."""
+    return [file for pattern in ("corpus.*", "queries.*", "qrels/*", "MultiHopRAG.json") for file in folder.glob(pattern)]
 
 
 class Asking:

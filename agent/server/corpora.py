@@ -168,7 +168,8 @@ def routes(serving: Serving) -> APIRouter:
         files: Annotated[list[UploadFile], File(description="Markdown, text, PDF, Word, HTML …, or .jsonl with a document a line")],
         stream: Annotated[bool, Query(description="tell the progress as server-sent events")] = False,
     ) -> Indexed | StreamingResponse:
-        """Indexes files. One that is known already under its name is replaced; bad ones are refused by name, and never stop the rest."""
+        """Indexes files. An upload that is known already under its name is replaced, a file that was indexed is not; bad ones are refused by name,
+        and never stop the rest."""
         agent = await serving.aagent(name)
         events = _index(agent.corpus, files, serving)
         if stream:

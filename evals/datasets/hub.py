@@ -66,9 +66,8 @@ def joined(sentences: Sequence[str]) -> str:
 
 
 def musique(records: Sequence[Record]) -> tuple[Question, ...]:
-    """MuSiQue-Ans, and MuSiQue-Full, whose twin of a question without its evidence has the same id: " unanswerable" is added to it."""
+    """MuSiQue-Ans. MuSiQue-Full is refused: each question has a twin of the same id there, and what is chosen by ids would part the two."""
     ids = ids_of(records, [record.text("question") for record in records])
-    ids = [f"{id} unanswerable" if record.flag("answerable") is False else id for record, id in zip(records, ids, strict=True)]
     return tuple(_musique(record, id) for record, id in zip(records, ids, strict=True))
 
 

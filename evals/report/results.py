@@ -131,7 +131,7 @@ def _places(line: Line) -> list[int]:
 
 
 def _question(row: Mapping[str, Any]) -> Question:
-    """`gold_titles` () would read as unknown gold where there is none: then one passage that is not gold says so."""
+    """Without `gold_titles` the gold reads as unknown: where there is none, one passage that is not gold says so."""
     gold = row["gold"]
     none_gold = (DataPassage("", "", False),) if gold == 0 else ()
     return Question(
@@ -142,7 +142,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         type=row["type"],
         passages=none_gold,
         gold_titles=tuple(str(n) for n in range(gold or 0)),
-        by_title=gold != 0,
+        by_title=bool(gold),
         dataset=row["dataset"],
     )
 

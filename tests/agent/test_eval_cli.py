@@ -544,6 +544,12 @@ def test_nothing_that_is_read_or_written_is_overwritten(passel: Any, invented: A
     assert Path("data.jsonl").read_bytes() == invented.dev.read_bytes()
 
 
+def test_the_files_of_a_data_folder_are_not_overwritten(passel: Any) -> None:
+    Path("beir").mkdir()
+    Path("beir/queries.jsonl").write_text('{"_id": "q1", "text": "ferry"}\n')
+    is_wrong_usage(passel("retrieval", "beir", "--json", "beir/queries.jsonl"), "would be overwritten")
+
+
 def test_a_compressed_file_is_to_be_unpacked(passel: Any, invented: Any) -> None:
     Path("data.jsonl.gz").write_bytes(gzip.compress(invented.dev.read_bytes()))
     is_wrong_usage(passel("retrieval", "data.jsonl.gz"), "is compressed")

@@ -52,10 +52,9 @@ def test_the_folder_of_a_corpus_is_no_documents(tmp_path: Path) -> None:
     for name in ("corpus.sqlite3", "writer.json"):
         (tmp_path / "docs" / "mine" / name).write_text("{}")
     documents, refused = load(tmp_path / "docs")
-    assert (list(documents), refused) == (["a.md"], {})
-    documents, refused = load(tmp_path / "docs" / "mine")
-    assert not documents
+    assert list(documents) == ["a.md"]
     assert "the folder of a corpus" in refused["mine"]
+    assert load(tmp_path / "docs" / "mine") == ({}, refused)
 
 
 def test_bad_files_are_refused_by_name_with_the_reason(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,15 +22,17 @@ def left_out(data: Sequence[str], corpus: Path | None, *, bundled: bool, by_titl
     bundled: the bundled pair model reads them, so those that it was trained on are left out. by_title: so are those whose evidence `corpus` lacks.
     """
     from ....evals.datasets import is_val, load
+    from ....evals.left_out import trained_on
 
     found: dict[str, set[str]] = {}
     for one in data:
         questions = load(one).questions
-        known = known_to_bundled(one, questions) if bundled else frozenset()
+        known = trained_on(questions) if bundled else frozenset()
         if known and all(question.id in known or is_val(question.id) for question in questions):
             reader = "" if corpus else f", or read them with a reader that was trained in halves: passel train reader {one} --folds --out DIR"
             what = f"{one}: the bundled pair model was trained on these questions and reads them more surely than any others"
             raise UsageError(what, f"Give other questions{reader}.")
+        _tell_known(one, known, questions)
         lacking = without_evidence(one, questions, corpus) if corpus and by_title else set()
         found[one] = {*known, *lacking, *(_repeated(one, questions) if corpus else ())}
     return found
@@ -41,9 +43,13 @@ def known_to_bundled(data: str, questions: Sequence[Question]) -> frozenset[str]
     from ....evals.left_out import trained_on
 
     known = trained_on(questions)
+    _tell_known(data, known, questions)
+    return known
+
+
+def _tell_known(data: str, known: Collection[str], questions: Sequence[Question]) -> None:
     if known:
         terminal.note(f"{data}: {len(known):,} of {len(questions):,} questions are left out, as the bundled pair model was trained on them")
-    return known
 
 
 def _repeated(data: str, questions: Sequence[Question]) -> set[str]:

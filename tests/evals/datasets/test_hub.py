@@ -134,8 +134,6 @@ def test_musique_as_its_authors_release_it(make: Make) -> None:
     assert answered.answerable is True
     assert not_answered.answerable is False
     assert answered.decomposition == (Step("mill built", "1790"),)
-    twins = make("musique", [row, row | {"answerable": False}]).questions  # MuSiQue-Full gives both one id
-    assert [twin.id for twin in twins] == ["3hop1__12_34_56", "3hop1__12_34_56 unanswerable"]
 
 
 def test_nq_open_gets_ids_from_its_texts(make: Make) -> None:
