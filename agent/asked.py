@@ -49,13 +49,13 @@ def checked_question(question: str) -> str:
 
 def _checked_history(history: History) -> list[tuple[str, str]]:
     """Raises UsageError where it is none: a chat model's messages, taken for pairs, would lose the conversation without a word."""
+    hint = 'Give pairs of texts, oldest first: [("Who …?", "…")], not messages.'
     if not isinstance(history, Sequence) or isinstance(history, str):
-        raise UsageError(f"the history is of type {type(history).__name__}", 'Give pairs of texts, oldest first: [("Who …?", "…")].')
-    pairs = list(history)
-    for n, pair in enumerate(pairs):
+        raise UsageError(f"the history is of type {type(history).__name__}", hint)
+    for n, pair in enumerate(history):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise UsageError(f"history[{n}] is no (question, answer) pair", 'Give pairs of texts, oldest first: [("Who …?", "…")], not messages.')
-    return [(asked, answered) for asked, answered in pairs]
+            raise UsageError(f"history[{n}] is no (question, answer) pair", hint)
+    return [(asked, answered) for asked, answered in history]
 
 
 def checked_budget(given: Budget | Mapping[str, float] | None) -> Budget | None:

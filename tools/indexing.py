@@ -208,10 +208,7 @@ class Run:
             self._done += 1
             if any(document.source == waiting.source for waiting, _ in self._batch.documents):
                 self._commit()
-            if not document.origin and self._owner(document.source):
-                self._refused.append(Refusal(document.source, "its name is taken by a file that was indexed", source=document.source))
-            else:
-                self.take(document, split=split)
+            self.take(document, split=split)
             self._tell(document.source)
         self._commit()
 
@@ -224,6 +221,9 @@ class Run:
         document = replace(document, sha256=sha256 if split else f"{sha256}:whole")
         with self._store.reading() as reading:
             stamp, heads = reading.stamp(document.source), reading.heads(document.source)
+        if stamp is not None and stamp[0] and not document.origin:
+            self._refused.append(Refusal(document.source, "its name is taken by a file that was indexed", source=document.source))
+            return
         if stamp is not None and stamp[1] == document.sha256:
             self._unchanged += 1
             return

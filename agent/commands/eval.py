@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -42,7 +42,10 @@ MixedOption = Annotated[
 DropOption = Annotated[
     Literal["all", "one"] | None, typer.Option("--drop-gold", help="Replace all gold passages, or one, by the next-ranked others.")
 ]
-RateOption = Annotated[float, typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="Share of the questions in which --drop-gold does so.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option("--rate", min=0.0, max=1.0, metavar="R", help="Share of the questions in which --drop-gold does so (1; abstain 0.5)."),
+]
 PerturbOption = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +64,13 @@ JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="W
 PredictionsFile = Annotated[Path | None, typer.Option("--predictions", metavar="FILE.jsonl", help="A line a question, as it comes; resumed from.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at, with every question.")]
 ResultsOption = Annotated[Path | None, typer.Option("--results", metavar="DIR", help="Keep a small copy for `passel eval report`.")]
+
+
+def _dropping(drop: Literal["all", "one"] | None, rate: float | None, usual: float = 1.0) -> dict[str, Any]:
+    """What is said of dropping gold."""
+    if rate is not None and drop is None:
+        raise UsageError("--rate says in how many questions --drop-gold drops the evidence, and that is not given", "Add --drop-gold all, or one.")
+    return {"drop": drop, "rate": usual if rate is None else rate}
 
 
 @evaluate.command()
@@ -98,7 +108,7 @@ def selection(
     compare: CompareOption = None,
     against: AgainstOption = None,
     drop_gold: DropOption = None,
-    rate: RateOption = 1.0,
+    rate: RateOption = None,
     limit: LimitOption = None,
     split: SplitOption = "all",
     seed: SeedOption = 0,
@@ -127,9 +137,9 @@ def selection(
     limits = read_budget(budget, settings.budget)
     given = {"passages": settings.passages, "weights": settings.digest(), "evidence_tokens": limits.evidence_tokens}
     given |= {"condensed": True} if condensed else {}
-    if mixed and (corpus or drop_gold or limit):
-        raise UsageError("--mixed makes its own choice of questions", "Leave out --corpus, --drop-gold and --limit.")
-    chosen = {"mixed": mixed} if mixed else {"limit": limit, "drop": drop_gold, "rate": rate}
+    if mixed and (corpus or drop_gold or limit or rate is not None):
+        raise UsageError("--mixed makes its own choice of questions", "Leave out --corpus, --drop-gold, --rate and --limit.")
+    chosen = {"mixed": mixed} if mixed else {"limit": limit, **_dropping(drop_gold, rate)}
     with setting_up("selection", data, setting, corpus, given, split=split, seed=seed, **chosen) as prepared:
         setup = conversations.condensed(prepared) if condensed else prepared
         selector = settings.selector(setup.encoder)
@@ -169,7 +179,7 @@ def qa(
     decomposed: DecomposedOption = False,
     without_looks: Annotated[bool, typer.Option("--without-looks", help="Paired differences to the same agent that searches once.")] = False,
     drop_gold: DropOption = None,
-    rate: RateOption = 1.0,
+    rate: RateOption = None,
     limit: LimitOption = None,
     split: SplitOption = "all",
     seed: SeedOption = 0,
@@ -194,7 +204,7 @@ def qa(
     asking = Asking(model, base_url, budget)
     outputs = Outputs(json, predictions, html, results, reads=data)
     given = asking.described() | ({"decomposed": True} if decomposed else {})
-    with setting_up("qa", data, setting, corpus, given, limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as prepared:
+    with setting_up("qa", data, setting, corpus, given, limit=limit, split=split, seed=seed, **_dropping(drop_gold, rate)) as prepared:
         setup = plans.decomposed(prepared) if decomposed else prepared
         selector = asking.settings.selector(setup.encoder)
         means = asking.means(selector.pair)
@@ -262,7 +272,7 @@ def abstain(
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
     drop_gold: DropOption = None,
-    rate: RateOption = 0.5,
+    rate: RateOption = None,
     limit: LimitOption = None,
     split: SplitOption = "all",
     seed: SeedOption = 0,
@@ -278,7 +288,8 @@ def abstain(
 
     asking = Asking(model, base_url, budget)
     outputs = Outputs(json, predictions, html, results, reads=data)
-    with setting_up("abstain", data, setting, corpus, asking.described(), limit=limit, split=split, seed=seed, drop=drop_gold, rate=rate) as setup:
+    chosen = {"limit": limit, **_dropping(drop_gold, rate, usual=0.5)}
+    with setting_up("abstain", data, setting, corpus, asking.described(), split=split, seed=seed, **chosen) as setup:
         selector = asking.settings.selector(setup.encoder)
         means = asking.means(selector.pair)
         with keeping(setup, outputs) as kept:
