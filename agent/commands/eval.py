@@ -67,7 +67,7 @@ ResultsOption = Annotated[Path | None, typer.Option("--results", metavar="DIR", 
 
 
 def _dropping(drop: Literal["all", "one"] | None, rate: float | None, usual: float = 1.0) -> dict[str, Any]:
-    """What is said of dropping gold."""
+    """What `setting_up` takes of --drop-gold and --rate. Raises UsageError for a rate alone."""
     if rate is not None and drop is None:
         raise UsageError("--rate says in how many questions --drop-gold drops the evidence, and that is not given", "Add --drop-gold all, or one.")
     return {"drop": drop, "rate": usual if rate is None else rate}
