@@ -7,12 +7,14 @@ import re
 from .names import mentions
 from .words import STOP_WORDS
 
-_JOINED = re.compile(r"\s+(?:or|and)\s+(?:to\s+|the\s+|in\s+|of\s+)?", re.IGNORECASE)
+_JOINED = re.compile(r",?\s+(?:or|and)\s+(?:to\s+|the\s+|in\s+|of\s+)?", re.IGNORECASE)
+_LISTED = re.compile(r",\s+(?:the\s+)?", re.IGNORECASE)
+_PARTED = re.compile(r",\s+the\s+", re.IGNORECASE)
 _ENDS_A_SENTENCE = ".?!"
 
 
 def proper_names(text: str) -> list[str]:
-    """The longest phrases, in order, none inside another, without an article; "A and B" counts as two.
+    """The longest phrases, in order, none inside another, without an article; "A and B" counts as two, "A, B or C" as three, "Paris, Texas" as one.
 
     A word that opens a sentence is not taken for a name by its capital alone.
 
@@ -26,10 +28,13 @@ def proper_names(text: str) -> list[str]:
             continue
         words = text[start:end].split()
         opens = not text[:start].strip() or text[:start].rstrip()[-1] in _ENDS_A_SENTENCE
-        if opens and len(words) == 1:
-            continue
+        goes_on = 0 < start == covered
         covered = end
+        if goes_on or (opens and len(words) == 1):  # in scripts without spaces another begins with each character
+            continue
         while words and words[0].casefold() in STOP_WORDS and (opens or words[0].islower()):
             words.pop(0)
-        names += [part for part in _JOINED.split(" ".join(words)) if part]
+        parts = _JOINED.split(" ".join(words))
+        comma = _LISTED if len(parts) > 1 and "," not in parts[-1] else _PARTED
+        names += [name for part in parts for name in comma.split(part) if name]
     return list(dict.fromkeys(names))
