@@ -2,21 +2,24 @@
 
 Two passages of different documents disagree where they are versions of one text and differ in a value that may be the answer (`tools/versions.py`),
 or where the reader finds a different answer in each, surely, and both speak of the same thing. Not where one answer holds the other, where one
-passage knows both (a list), or where the question compares.
+passage knows both (a list), where the question compares, or where it names what is in the one alone: the form letters of two branches, the price
+lists of two years.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
 from ..tools.answers import contains_answer, normalised
 from ..tools.comparison import comparison
+from ..tools.polar import is_polar
 from ..tools.proper_names import proper_names
 from ..tools.reader import Found, ReadPassage, scored_spans
 from ..tools.sentences import sentences
-from ..tools.versions import Span, same_subject, versions
+from ..tools.versions import Span, Versions, same_subject, versions
 from ..tools.words import content_words, covered
 from .evidence import Read
 
@@ -24,6 +27,7 @@ SURE = 2.0
 """Least log-odds of either answer, where the passages are no versions of each other,"""
 SAME_THING = 0.6
 """and the least share of the words around the one that stand around the other, where the titles differ. Both chosen on `val`."""
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,16 @@ def disagreement_in(read: Read) -> Disagreement | None:
 
 def _versions(read: Read, found: Found) -> Iterator[tuple[tuple[bool, float], Disagreement]]:
     """Each with whether it is about the answer, and how likely an answer it is about."""
-    everything = range(len(read.passages))
-    for place, other in permutations(everything, 2):
+    answering = read.passages[found.places[0]]
+    speaking = [place for place, passage in enumerate(read.passages) if not _asks_of_one(read.question, answering, passage)]
+    for place, other in permutations(speaking, 2):
         if _source(read, place) == _source(read, other):
             continue
         one, another = read.passages[place], read.passages[other]
         differing = versions(one.text, another.text)
         if differing is None or not differing.values:
             continue
-        values = [(one.text[slice(*mine)], another.text[slice(*theirs)]) for mine, theirs in differing.values]
-        if not same_subject(one.title, another.title, values):
+        if not same_subject(one.title, another.title, _values(one, another, differing)) or _asks_of_one(read.question, one, another):
             continue
         for mine, _ in differing.values:
             for score, span in _spans(read, place):
@@ -106,15 +110,34 @@ def _differ(one: str, other: str) -> bool:
     return bool(mine) and bool(theirs) and not mine <= theirs and not theirs <= mine
 
 
-def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
-    """Titled alike; or with the names of the question that the one has, and much the same words around what they say."""
-    if normalised(one.title) and normalised(one.title) == normalised(other.title):
-        return True
-    named = [name for name in proper_names(question) if _names(one, name)]
-    if not all(_names(other, name) for name in named):
+def _values(one: ReadPassage, other: ReadPassage, differing: Versions) -> list[tuple[str, str]]:
+    return [(one.text[slice(*mine)], other.text[slice(*theirs)]) for mine, theirs in differing.values]
+
+
+def _asks_of_one(question: str, one: ReadPassage, other: ReadPassage) -> bool:
+    """Whether two versions differ in what the question names. One that wants a yes or a no may name the very value that they dispute."""
+    if is_polar(question) or (differing := versions(one.text, other.text)) is None:
         return False
+    return (
+        not _has_its_names(question, one, other)
+        or not _has_its_names(question, other, one)
+        or any(content_words(value) and contains_answer(question, [value]) for pair in _values(one, other, differing) for value in pair)
+    )
+
+
+def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
+    """With the names of the question that the one has, and titled alike or with much the same words around what they say."""
+    titled_alike = bool(normalised(one.title)) and normalised(one.title) == normalised(other.title)
+    if not _has_its_names(question, one, other):
+        return titled_alike and is_polar(question)
     around, about = _around(one.text, span), _around(other.text, theirs)
-    return len(around) > 2 and covered(around, about) >= SAME_THING
+    return titled_alike or (len(around) > 2 and covered(around, about) >= SAME_THING)
+
+
+def _has_its_names(question: str, one: ReadPassage, other: ReadPassage) -> bool:
+    """Whether the other has the question's names and numbers that the one has."""
+    asked = [*proper_names(question), *_NUMBER.findall(question)]
+    return all(_names(other, name) for name in asked if _names(one, name))
 
 
 def _names(passage: ReadPassage, name: str) -> bool:

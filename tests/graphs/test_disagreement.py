@@ -119,3 +119,28 @@ async def test_a_chat_model_sees_both_versions_and_its_disagreement_is_read(told
     assert [claim.answer for claim in answer.disagreement] == ["Ilse Marn", "Joss Harl"]
     assert [answer.citations[claim.citations[0] - 1].source for claim in answer.disagreement] == ["new.md", "old.md"]
     assert answer.answer == "Sources disagree: “Ilse Marn” [1], “Joss Harl” [2]."
+
+
+FORM = "The {} branch is open from 8 to 16. The branch manager is {}. Its telephone number is {}. Visitors report at the front desk."
+BRANCHES = {"Riga": ("Olga Berzins", "555 0101"), "Oslo": ("Kari Moe", "555 0202"), "Turku": ("Pekka Salo", "555 0303")}
+
+
+@pytest.mark.parametrize("question", ["Who is the manager of the Riga branch?", "who is the manager of the riga branch?"])
+async def test_the_same_form_of_another_branch_is_no_other_version(told: Any, question: str) -> None:
+    letters = [(f"{place.lower()}/contact.txt", "contact", FORM.format(place, *filled)) for place, filled in BRANCHES.items()]
+    answer = await told(question, letters)
+    assert (answer.disagreement, answer.answer) == ([], "Olga Berzins [1]")
+
+
+async def test_the_list_of_another_year_is_no_other_version(told: Any) -> None:
+    text = "This is the price list for {}. It was written by {} and holds the prices of all lamps and lenses that the Lumen plant sells."
+    lists = [("a.md", "Price list", text.format(2024, "Ilse Marn")), ("b.md", "Price list", text.format(2023, "Otto Vane"))]
+    answer = await told("Who wrote the price list for 2024?", lists)
+    assert (answer.disagreement, answer.answer) == ([], "Ilse Marn [1]")
+    assert len((await told("Who wrote the price list?", lists)).disagreement) == 2
+
+
+async def test_what_a_yes_or_no_is_asked_about_may_be_disputed(told: Any) -> None:
+    documents = [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", HALL.replace("1871", "1881"))]
+    answer = await told("Was the Harbour Hall opened in 1871?", documents)
+    assert sorted(year for claim in answer.disagreement for year in ("1871", "1881") if year in claim.answer) == ["1871", "1881"]
