@@ -9,6 +9,8 @@ Source: ReZero (arXiv 2504.11001) rewards searching again after a failure; here 
 
 from __future__ import annotations
 
+import string
+
 from ..tools.answers import YES_NO, normalised
 from ..tools.reader import ways
 from ..tools.sentences import sentences
@@ -20,6 +22,7 @@ MOST_GAPS = 2
 _HOPS = 3
 _MOST_WORDS = 6
 """Of an entity. What the reader finds unsurely may be a stretch of several sentences, which is no query."""
+_AROUND = string.punctuation + string.whitespace
 
 
 def gaps(read: Read, missing: Missing) -> list[Query]:
@@ -43,7 +46,8 @@ def _on_the_way(read: Read) -> list[str]:
         reverse=True,
     )
     names: dict[str, str] = {}
-    for _, text in found:
+    for _, words in found:
+        text = words.strip(_AROUND)
         key = normalised(text)
         new = key and f" {key} " not in asked and key not in YES_NO
         if new and text[0].isupper() and len(text.split()) <= _MOST_WORDS and len(sentences(text)) == 1:

@@ -15,8 +15,13 @@ _QUESTION_WORD = r"(?:who|what|when|where|which|whose|whom|how|why)"
 
 _EITHER_OR = re.compile(rf"^(?P<stem>.+?)[,:]\s*(?P<a>{_NAME}),?\s+or\s+(?P<b>{_NAME})$", re.IGNORECASE)
 """Which …, A or B?"""
-_OF_TWO = re.compile(rf"^(?:of|between|out of)\s+(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),\s*(?P<stem>.+?)$", re.IGNORECASE)
-"""Between A and B, which …?"""
+_OF_ALL = re.compile(rf"^(?:of|among|between|out of)\s+(?P<a>{_NAME}(?:,\s*{_NAME})*?),?\s+and\s+(?P<b>{_NAME}),\s*(?P<stem>.+?)$", re.IGNORECASE)
+"""Between A and B, which …? Of A, B and C, which …?"""
+_ASKS = re.compile(rf"\b{_QUESTION_WORD}\b", re.IGNORECASE)
+_MARK = re.compile(r"[,:]\s*")
+_CAPITAL = re.compile(r"(?:the\s+|an?\s+)?(?-i:[^\W_a-z])", re.IGNORECASE)
+_THE_NEXT = re.compile(r",\s*(?=the\s)", re.IGNORECASE)
+_MOST_PARTS = 5
 _VERB = r"(?P<verb>are|were|is|was|do|did|does|have|has|had|can|could)"
 _BOTH = (
     re.compile(rf"^{_VERB}\s+(?:both\s+)?(?P<a>{_NAME})\s+and\s+(?P<b>{_NAME}),?\s+both\s+(?P<rest>.+?)$", re.IGNORECASE),
@@ -43,8 +48,10 @@ def plan_embedded(question: str) -> list[SubQuestionState]:
     if carried := CARRIED.search(question):  # what condense has added belongs to every part
         return [{**sub, "question": sub["question"] + carried[0]} for sub in plan_embedded(question[: carried.start()])]
     text = " ".join(question.split()).rstrip("? ")
-    if match := _EITHER_OR.match(text) or _OF_TWO.match(text):
-        return _numbered(f"{match['stem']} {match['a']}?", f"{match['stem']} {match['b']}?")
+    if several := _one_of(text):
+        return _of_each(*several)
+    if match := _EITHER_OR.match(text) or _OF_ALL.match(text):
+        return _of_each(match["stem"], match["a"], match["b"])
     if match := _BOTH[0].match(text) or _BOTH[1].match(text):
         return _numbered(f"{match['verb']} {match['a']} {match['rest']}?", f"{match['verb']} {match['b']} {match['rest']}?")
     if match := _EARLIER_THAN.match(text):
@@ -56,6 +63,27 @@ def plan_embedded(question: str) -> list[SubQuestionState]:
         one, two = f"{match['one']}?", f"{match['two']}?"
         return _numbered(one, carry_over(two, [turn(one, "")]))  # "… and when was it built?"
     return []
+
+
+def _one_of(text: str) -> tuple[str, str, str] | None:
+    """Which …, A, B or C? The stem, all options but the last, the last; None where these are not three or more."""
+    before, _, last = text.rpartition(" or ")
+    before = before.rstrip(", ")
+    asks = _ASKS.search(before)
+    if asks is None or not last or _MARK.search(last):
+        return None
+    marks = list(_MARK.finditer(before, asks.end()))
+    first = len(marks)
+    while first and _CAPITAL.match(before, marks[first - 1].end()):
+        first -= 1
+    options = marks[first:]
+    return (before[: options[0].start()], before[options[0].end() :], last) if len(options) > 1 else None
+
+
+def _of_each(stem: str, options: str, last: str) -> list[SubQuestionState]:
+    """The stem asked of each: "A, the B" are two options, "A, B" may be one name with a comma in it and stays together."""
+    parts = [*_THE_NEXT.split(options), last]
+    return _numbered(*(f"{stem} {part}?" for part in parts)) if len(parts) <= _MOST_PARTS else []
 
 
 def _numbered(*questions: str) -> list[SubQuestionState]:

@@ -30,7 +30,8 @@ class Comparison:
     """What a question compares, and how."""
 
     options: tuple[str, ...]
-    """The two things as the question writes them, without "director of film" before them; () where they cannot be told."""
+    """The two things as the question writes them, without "director of film" before them; () where they cannot be told. Of three the first is
+    "A, the B": whether that is a name with a comma in it, the documents know (`reader.py`)."""
     asks: Asks
     """The least value wins (earliest, smallest); the most wins; are the values the same; do all fulfil `predicate`; which one fulfils it."""
     yes_no: bool
@@ -138,7 +139,8 @@ _PARTICLES = frozenset(_BEGINNERS.split())
 _INSIDE = _PARTICLES | frozenset("of the and in on at for to with from by a an or vs v et und och og i ed".split())
 """Lower-case words that may stand inside a name."""
 _KIND = re.compile(r"\s(?:films|movies|bands|songs|albums|villages|magazines)$")
-_APPOSITION = re.compile(r",\s+(?:the|an?)\s+[^,]*$")
+_APPOSITION = re.compile(r",\s+(?:the|an?)\s+(?:[^,]*\s)?[^\W\dA-Z_][^\s,]*$")
+"""It ends in lower case, "the American singer"; "the Tarn Light" is one more option."""
 _NOT_A_NAME = re.compile(r"\d+[\w%,.]*(?:\s+[a-z]\S*)*|(?:the\s+)?\d{3,4}s?|(?:one|two|three|four|five|ten|twenty|a hundred|half)\b.*")
 
 

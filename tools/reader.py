@@ -6,9 +6,11 @@ read with the sentence that names it only where the passage with that sentence i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
+from math import log
 
 from .answers import contains_answer, normalised
 from .comparing import compare, value_at
@@ -19,6 +21,10 @@ RELEVANCE = 0.5
 """Weight of a passage's log-odds of being evidence, where they are below 0, beside its span's."""
 _VALUES = 4
 """Spans of one option that are tried as what a comparison compares."""
+_COMBINED = 256
+"""Of several options fewer, so that no more than this many combinations are tried."""
+_THE_NEXT = re.compile(r",\s+the\s+", re.IGNORECASE)
+_NEXT = re.compile(r",\s+(?:the\s+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,12 @@ def ways(passages: Sequence[ReadPassage], place: int, chosen: Collection[int]) -
 def scored_spans(
     passages: Sequence[ReadPassage], place: int, chosen: Collection[int], *, most: int | None = 1
 ) -> Iterator[tuple[float, AnswerSpan]]:
-    """What one passage may answer, each with the log-odds that `Found.score` is made of. `most`: of each way to read it; None means all."""
+    """What one passage may answer, but for punctuation alone, each with the log-odds that `Found.score` is made of. `most`: of each way to read it;
+    None means all.
+    """
     for way in ways(passages, place, chosen):
-        for span in way.spans[:most]:
+        worded = (span for span in way.spans if any(map(str.isalnum, passages[place].text[span.start : span.end])))
+        for span in islice(worded, most):
             yield span.score + RELEVANCE * min(0.0, way.relevance), span
 
 
@@ -87,19 +96,36 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
         chosen = sorted(chosen)  # no option says which passage comes first
     if asked.asks == "all":
         return _all_of(passages, chosen)
-    groups = [_best_values(passages, group, chosen) for group in _of_options(asked.options, passages, chosen)]
-    if len(groups) < 2 or not all(groups):
-        return _guessed(asked.options, passages, chosen)
-    for values in sorted(product(*groups), key=lambda values: -sum(score for score, _, _ in values)):
+    options = [one for option in asked.options for one in _taken_apart(option, passages, chosen)]
+    groups = [_best_values(passages, group, chosen) for group in _of_options(options, passages, chosen)]
+    there = [n for n, group in enumerate(groups) if group]
+    if len(there) < 2 or (asked.yes_no and len(there) < len(groups)):
+        return _guessed(options, passages, chosen)
+    asked, groups = replace(asked, options=tuple(options[n] for n in there) if options else ()), [groups[n] for n in there]
+    most = int(_COMBINED ** (1 / len(groups)))
+    for values in sorted(product(*(group[:most] for group in groups)), key=lambda values: -sum(score for score, _, _ in values)):
         text = compare(asked, [value_at(asked, passages[place].text, span.start, span.end) for _, place, span in values])
         if text is not None:
-            return _found(text, values)
+            return _found(text, values) if len(groups) == len(options) or not options else _at_most_even(_found(text, values), options)
     if asked.yes_no:
         return _all_of(passages, chosen)
     if not asked.options:
         return None
     likeliest = max(range(len(groups)), key=lambda option: groups[option][0][0])  # whose passage speaks most surely of what is asked
-    return _at_most_even(_found(asked.options[likeliest], groups[likeliest][:1]))
+    return _at_most_even(_found(asked.options[likeliest], groups[likeliest][:1]), options)
+
+
+def _taken_apart(option: str, passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[str]:
+    """ "Tarn Light, the Karse Light" as two, and "Tarn Light, Karse Light" where each has passages of its own; whole where a passage is titled so, as
+    "Paris, Texas" may be.
+    """
+    if any(f" {normalised(option)} " in f" {normalised(passages[place].title)} " for place in chosen):
+        return [option]
+    parts = _NEXT.split(option)
+    titled = [frozenset(place for place in chosen if _titled(passages[place].title, part)) for part in parts]
+    told = [frozenset(place for place in chosen if _of_one(passages[place].text, part, parts)) for part in parts]
+    own = [places or others for places, others in zip(titled, told, strict=True)]
+    return parts if all(own) and len(set(own)) == len(own) else _THE_NEXT.split(option)
 
 
 def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:
@@ -107,13 +133,13 @@ def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Co
     for option in options:
         values = _best_values(passages, [place for place in chosen if _titled(passages[place].title, option)], chosen)
         if values:
-            return _at_most_even(_found(option, values[:1]))
+            return _at_most_even(_found(option, values[:1]), options)
     return None
 
 
-def _at_most_even(found: Found) -> Found:
-    """One option where the two could not be held against each other: however surely its passage speaks, the other is as likely."""
-    return replace(found, score=min(0.0, found.score))
+def _at_most_even(found: Found, options: Sequence[str]) -> Found:
+    """One option where all could not be held against each other: however surely its passage speaks, each other one is as likely."""
+    return replace(found, score=min(-log(max(1, len(options) - 1)), found.score))
 
 
 def _best_values(passages: Sequence[ReadPassage], group: Collection[int], chosen: Collection[int]) -> list[tuple[float, int, AnswerSpan]]:
@@ -149,7 +175,7 @@ def _of_options(options: Sequence[str], passages: Sequence[ReadPassage], chosen:
     untitled = [place for place in chosen if not any(place in places for places in titled)]
     told = [[place for place in untitled if _of_one(passages[place].text, option, options)] for option in options]
     own = [places or others for places, others in zip(titled, told, strict=True)]
-    if len(own) < 2 or not all(own):
+    if len(own) < 2 or (len(own) == 2 and not all(own)):
         roots = [place for place in chosen if passages[place].namer not in chosen]
         others = [place for place in roots if not any(place in places for places in own)]
         own = [places or others[:1] for places in own] if any(own) and others else [[place] for place in roots[:2]]

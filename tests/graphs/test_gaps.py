@@ -40,6 +40,11 @@ def test_names_that_are_missing_come_first() -> None:
     assert [query.query for query in gaps(read("Ilse Marn"), Missing(["Tide House"], ["mother"]))] == ["Tide House", "Ilse Marn mother"]
 
 
+def test_marks_around_a_name_are_none_of_it() -> None:
+    assert [query.query for query in gaps(read("Phoebe Sandilow, and she"), Missing([], ["age"]))] == ["Phoebe Sandilow, and she age"]
+    assert [query.query for query in gaps(read("Phoebe Sandilow,"), Missing([], ["age"]))] == ["Phoebe Sandilow age"]
+
+
 def test_a_stretch_of_several_sentences_or_many_words_is_no_name() -> None:
     long = ("Ilse Marn designed it. Her", "Phoebe Sandilow, and she grew up under her")
     assert gaps(read(*long), Missing([], ["mother"])) == []

@@ -14,6 +14,14 @@ from passel.graphs.planner import plan_embedded
     [
         ("Which is longer, the Ember or the Sill?", ["Which is longer the Ember?", "Which is longer the Sill?"]),
         ("Between Arn and Bel, which town is older?", ["Which town is older Arn?", "Which town is older Bel?"]),
+        ("Which is longest: the Ember, the Sill or the Arn?", [
+            "Which is longest the Ember?", "Which is longest the Sill?", "Which is longest the Arn?"
+        ]),
+        ("Which film is older, Home, James or The Sill?", ["Which film is older Home, James?", "Which film is older The Sill?"]),
+        ("Of the Ember, the Sill and the Arn, which is longest?", [
+            "Which is longest the Ember?", "Which is longest the Sill?", "Which is longest the Arn?"
+        ]),
+        ("Q1: Which hill is in Arn, Fell or Kell?", ["Q1: Which hill is in Arn Fell?", "Q1: Which hill is in Arn Kell?"]),
         ("Were Ilse Marn and Otto Vane both painters?", ["Were Ilse Marn painters?", "Were Otto Vane painters?"]),
         ("Do the Ember and the Lady In Red share a harbour?", ["Do the Ember share a harbour?", "Do the Lady In Red share a harbour?"]),
         ("Was Ilse Marn older than Otto Vane?", ["Was Ilse Marn older?", "Was Otto Vane older?"]),

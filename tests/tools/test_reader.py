@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import string
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -92,6 +95,60 @@ def test_a_named_reading_counts_only_beside_its_namer() -> None:
 def test_its_bare_reading_may_be_the_better_one() -> None:
     town = passage("Ilse Marn", "Born in Sedge, died in Arn.", ("Arn", 8.0), named=[("Sedge", 2.0)], namer=0)
     assert answered("Where was she born?", [GEESE, town], [0, 1]) == "Arn"
+
+
+# Comparisons of more than two
+
+BRIDGES = [
+    passage("Candle Bridge", "The Candle Bridge is 140 metres long.", ("140 metres", 5.0)),
+    passage("Heron Bridge", "The Heron Bridge is 163 metres long.", ("163 metres", 5.0)),
+    passage("Threebit Bridge", "The Threebit Bridge is 214 metres long.", ("214 metres", 5.0)),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Which is longer, the Candle Bridge, the Threebit Bridge or the Heron Bridge?", "Threebit Bridge"),
+        ("Which is longest: Candle Bridge, Heron Bridge or Threebit Bridge?", "Threebit Bridge"),
+        ("Which is the longest, the Threebit Bridge, the Heron Bridge, or the Candle Bridge?", "Threebit Bridge"),
+        ("Of the Candle Bridge, the Threebit Bridge and the Heron Bridge, which is shortest?", "Candle Bridge"),
+        ("Which is longer, the Candle Bridge or the Heron Bridge?", "Heron Bridge"),
+    ],
+)
+def test_each_of_several_options_is_compared(question: str, answer: str) -> None:
+    for order in permutations(range(3)):
+        assert answered(question, [BRIDGES[n] for n in order], range(3)) == answer
+
+
+def test_of_several_those_that_are_there_are_compared_and_it_is_no_more_than_a_guess() -> None:
+    question = "Which is longer, the Candle Bridge, the Threebit Bridge or the Heron Bridge?"
+    found = find_answer(question, [*BRIDGES, GEESE], [1, 2, 3])
+    assert found is not None
+    assert (found.text, found.places) == ("Threebit Bridge", (2, 1))
+    assert found.score == pytest.approx(-math.log(2))
+    alone = find_answer(question, BRIDGES, [1])
+    assert alone is not None
+    assert (alone.text, alone.score) == ("Heron Bridge", pytest.approx(-math.log(2)))
+
+
+def test_a_comma_may_stand_inside_a_name() -> None:
+    films = [
+        passage("Home, James", "Home, James is a film of 1928.", ("1928", 5.0)),
+        passage("The Sill", "The Sill is a film of 1947.", ("1947", 5.0)),
+        passage("James", "James is a name.", ("a name", 0.0)),
+    ]
+    assert answered("Which film came out first, Home, James or The Sill?", films, range(3)) == "Home, James"
+
+
+def test_many_options_end() -> None:
+    names = [f"{letter}{letter.lower()}st Bridge" for letter in "ABCDEFGH"]
+    bridges = [
+        passage(name, f"Its length is {n} metres, or {n} feet, or {n} miles.", *((f"{n} {unit}", 1.0) for unit in ("metres", "feet", "miles")))
+        for n, name in enumerate(names, 11)
+    ]
+    listed = ", the ".join(names[:-1])
+    assert answered(f"Which is longest, the {listed} or the {names[-1]}?", bridges, range(len(names))) == names[-1]
 
 
 # Comparisons
@@ -335,5 +392,18 @@ def test_one_more_passage_makes_the_best_span_no_worse(passages: list[ReadPassag
         found = find_answer(question, passages, range(count))
         scores.append(found.score if found else -1000.0)
     assert scores == sorted(scores)
-    readings = [way for place in range(len(passages)) for way in ways(passages, place, range(len(passages))) if way.spans]
-    assert scores[-1] == pytest.approx(max((way.spans[0].score + RELEVANCE * min(0.0, way.relevance) for way in readings), default=-1000.0))
+    everything = range(len(passages))
+    said = [
+        span.score + RELEVANCE * min(0.0, way.relevance)
+        for place in everything
+        for way in ways(passages, place, everything)
+        for span in way.spans
+        if not set(passages[place].text[span.start : span.end]) <= set(string.punctuation + string.whitespace)
+    ]
+    assert scores[-1] == pytest.approx(max(said, default=-1000.0))
+
+
+def test_no_answer_is_made_of_punctuation() -> None:
+    record = passage("staff", '{ "name": "Mina Sato" }', ("{", 5.0), ("Mina Sato", 1.0))
+    assert answered("What is her name?", [record], [0]) == "Mina Sato"
+    assert find_answer("What is her name?", [passage("staff", "{ }", ("{ }", 5.0))], [0]) is None
