@@ -1,6 +1,6 @@
 """condense: one standalone question out of a chat thread, and a clean slate for it.
 
-With a chat model: a rewrite. Without one, a follow-up carries over the names that were last spoken of.
+With a chat model: a rewrite. Without one, a follow-up carries over the names that were last spoken of, or the last question.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from ..tools import chat
-from ..tools.polar import INTERROGATIVE
+from ..tools.polar import INTERROGATIVE, is_polar
 from ..tools.proper_names import proper_names
 from ..tools.small_talk import is_small_talk
-from ..tools.words import content_words, covered
+from ..tools.words import STOP_WORDS, content_words, covered
 from .context import RagContext, spent_on
 from .prompts import CONDENSE, conversation
 from .state import DONT_KNOW, FRESH, RagState, RagUpdate, Turn
@@ -28,7 +28,7 @@ _YEAR = re.compile(r"(?<=\bin )(?:1\d{3}|20\d{2})\b|(?<=\bfor )(?:1\d{3}|20\d{2}
 _YEAR_ALONE = re.compile(r"(?:in\s+|for\s+|during\s+)?(1\d{3}|20\d{2})", re.IGNORECASE)
 _MOST_CARRIED = 3
 CARRIED = re.compile(r"(?<=\?) \([^()]*\)$")
-"""What is added to a question that points back: names for the search, which no answer has to hold."""
+"""What is added to a question that points back: names or a question for the search, which no answer has to hold."""
 
 
 async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
@@ -56,7 +56,8 @@ async def condense(state: RagState, runtime: Runtime[RagContext]) -> RagUpdate:
 def carry_over(question: str, turns: list[Turn]) -> str:
     """A question that points back, or names nothing, gets the names of the last turn added: first those the answer brought up.
 
-    "What about X?" is the last question with X in the place of its name. What an abstention names was only searched for, and is not spoken of.
+    "What about X?" is the last question with X in the place of its name; where X is no name, the last question is added to it.
+    What an abstention names was only searched for, and is not spoken of.
 
     >>> carry_over("When was she born?", [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it."}])
     'When was she born? (Mirel Ostane; Tarn Light)'
@@ -68,13 +69,26 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     another = _ANOTHER.match(question)
     if another and (again := _asked_of_another(last["question"], another["name"], asked, named)):
         return again
-    if named and not _POINTS_BACK.search(question):
+    points_back = bool(_POINTS_BACK.search(question))
+    if named and not points_back:
         return question
+    of_another = another is not None and not points_back and not INTERROGATIVE.match(another["name"]) and not is_polar(another["name"])
+    if of_another and (before := _asked_before(last["question"])):
+        return f"{question.rstrip(' ?')}? ({before})"
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
     carried = [name for name in dict.fromkeys(brought_up[:1] + asked + brought_up[1:]) if name.casefold() not in question.casefold()]
     if not carried and len(turns) > 1:
         return carry_over(question, turns[:-1])
     return f"{question.rstrip(' ?')}? ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
+
+
+def _asked_before(question: str) -> str:
+    """The question in one line without parentheses; of "And B? (what is A)" what was asked of A."""
+    carried = CARRIED.search(question)
+    if carried and _ANOTHER.match(question[: carried.start()]):
+        return carried[0][2:-1]
+    first, _, rest = re.sub(r"[\s()]+", " ", question).strip(" ?").partition(" ")
+    return f"{first.lower() if first.casefold() in STOP_WORDS else first} {rest}".strip()
 
 
 def _asked_of_another(question: str, another: str, asked: list[str], named: list[str]) -> str | None:

@@ -29,7 +29,7 @@ LIGHT: list[Turn] = [{"question": "Who built the Tarn Light?", "answer": "Mirel 
         ("What about the Karse Light then?", "Who built the Karse Light?"),
         ("What about the Karse Light, please?", "Who built the Karse Light?"),
         ("What about Otto Vane.", "Who built the Otto Vane?"),
-        ("And in 1871?", "And in 1871? (Mirel Ostane; Tarn Light)"),
+        ("And in 1871?", "And in 1871? (who built the Tarn Light)"),
         ("And who built the Karse Light?", "And who built the Karse Light?"),
         ("and where is Sedge?", "and where is Sedge?"),
         ("What about the mother of Ilse Marn?", "What about the mother of Ilse Marn?"),
@@ -47,9 +47,13 @@ def test_what_is_carried(question: str, standalone: str) -> None:
         ("When did the Oslo office open?", "What about the Bergen harbour?", "What about the Bergen harbour?"),
         ("How many lamps did the Lumen plant make in 2022?", "And in 2023?", "How many lamps did the Lumen plant make in 2023?"),
         ("How many lamps did the Lumen plant make in 2022?", "What about 2023?", "How many lamps did the Lumen plant make in 2023?"),
-        ("Was it older in 1871 or in 1872?", "And in 1873?", "And in 1873?"),
+        ("Was it older in 1871 or in 1872?", "And in 1873?", "And in 1873? (was it older in 1871 or in 1872)"),
         ("What did the A1500 cost in 1500?", "And in 1501?", "What did the A1500 cost in 1501?"),
-        ("how many of the 1500 lamps broke?", "And in 2023?", "And in 2023?"),
+        ("how many of the 1500 lamps broke?", "And in 2023?", "And in 2023? (how many of the 1500 lamps broke)"),
+        ("How many days (paid) do crews get?", "And the apprentices?", "And the apprentices? (how many days paid do crews get)"),
+        ("And the apprentices? (how many days do crews get)", "What about cooks?", "What about cooks? (how many days do crews get)"),
+        ("When was she born? (Ilse Marn)", "And buried?", "And buried? (when was she born? Ilse Marn)"),
+        ("How many days do crews get?", "And is it paid?", "And is it paid?"),
     ],
 )
 def test_the_last_question_of_something_else(last: str, question: str, standalone: str) -> None:
@@ -59,6 +63,11 @@ def test_the_last_question_of_something_else(last: str, question: str, standalon
 def test_an_earlier_turn_serves_where_the_last_one_names_nothing() -> None:
     turns: list[Turn] = [*LIGHT, {"question": "when was she born?", "answer": "in 1811"}]
     assert carry_over("Where did she die?", turns) == "Where did she die? (Mirel Ostane; Tarn Light)"
+
+
+def test_the_last_question_is_carried_before_an_earlier_name() -> None:
+    turns: list[Turn] = [*LIGHT, {"question": "How many days of leave do keepers get?", "answer": "25"}]
+    assert carry_over("And part-time keepers?", turns) == "And part-time keepers? (how many days of leave do keepers get)"
 
 
 def test_what_an_abstention_searched_for_was_not_spoken_of() -> None:
