@@ -16,6 +16,8 @@ from langgraph.runtime import Runtime
 from ..tools import chat
 from ..tools.candidate import Candidate
 from ..tools.comparison import comparison
+from ..tools.corpus import Corpus
+from ..tools.filters import fields
 from ..tools.small_talk import is_small_talk
 from .answer import Query, Verdict
 from .context import RagContext, selected_passages, spent_on, usable
@@ -58,8 +60,7 @@ def _decide(state: RagState, context: RagContext) -> Verdict:
     if context.seconds() >= context.budget.seconds:
         return Verdict(kind="abstain", why="out of budget: seconds", out_of_budget=True)
     if not state["candidates"]:
-        why = "no passage matches the filters" if filters else "the corpus holds no passage"
-        return Verdict(kind="abstain", why=why)
+        return Verdict(kind="abstain", why=_why_no_candidate(corpus, filters))
     if is_small_talk(state["standalone"]):
         return Verdict(kind="abstain", why="this asks nothing that a document could answer")
     may_look = spent.get("looks", 0) < context.budget.looks
@@ -126,6 +127,13 @@ def _in_vain(state: RagState, candidates: Sequence[Candidate]) -> bool:
     """Whether the last look brought no passage that was not known: another would not either."""
     before, known = state["verdict"], set(state.get("known", ()))
     return before is not None and before["kind"] == "look" and known.issuperset(candidate.passage_id for candidate in candidates)
+
+
+def _why_no_candidate(corpus: Corpus, filters: Mapping[str, Any] | None) -> str:
+    if not filters:
+        return "the corpus holds no passage"
+    unknown = [name for name in fields(filters) if not corpus.has_field(name)]
+    return f"no passage has a metadata field {unknown[0]!r} to filter by" if unknown else "no passage matches the filters"
 
 
 def _why(known: Verdict, read: Read, selection: Mapping[str, Any] | None, context: RagContext) -> str:

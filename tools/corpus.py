@@ -232,6 +232,11 @@ class Corpus:
         with self._store.reading() as reading:
             return reading.titles()
 
+    def has_field(self, name: str) -> bool:
+        """Whether any passage has this metadata field, so that it can be filtered by."""
+        with self._store.reading() as reading:
+            return reading.has_field(name)
+
     def get(self, ids: Sequence[str], filters: Filter | None = None) -> list[Passage]:
         """In the order of `ids`; those that are missing or filtered out are left out."""
         with self._store.reading() as reading:

@@ -57,6 +57,15 @@ def to_sql(filters: Filter) -> tuple[str, list[Scalar]]:
     return f"({' AND '.join(expressions)})", values
 
 
+def fields(filters: Filter) -> list[str]:
+    """The metadata fields that a filter asks of. Raises UsageError."""
+    found: dict[str, None] = {}
+    for key, value in _items(filters):
+        inside = [name for part in _group(key, value) for name in fields(part)] if key in ("$and", "$or") else [key]
+        found |= dict.fromkeys(inside)
+    return [name for name in found if name != "source"]
+
+
 # ---- reading the filter ----
 
 

@@ -430,7 +430,9 @@ async def test_a_resolved_name_is_never_one_that_the_filters_hide(ask: Any, fake
 async def test_filters_that_let_nothing_through_are_the_reason(ask: Any) -> None:
     answer = (await ask(BRIDGE, filters={"tenant": "z"}))[-1].answer
     assert answer.outcome == "abstained"
-    assert "filters" in answer.answer
+    assert "no passage matches the filters" in answer.answer
+    unknown = (await ask(BRIDGE, filters={"tenent": "a"}))[-1].answer
+    assert "no passage has a metadata field 'tenent' to filter by" in unknown.answer
 
 
 async def test_a_passage_cannot_end_its_own_fence(ask: Any, fake_chat: Any, tmp_path: Path) -> None:

@@ -313,6 +313,7 @@ def test_an_empty_run_is_harmless(corpus: Corpus) -> None:
     corpus.add([Document("a", "x")])
     corpus.delete("a")
     assert corpus.dense(np.ones(32), 3) == corpus.lexical("x", 3) == []
+    assert (corpus.info().passages, corpus.info().chroma, corpus.info().lexical) == (0, 0, 0)
 
 
 # ---- searching ----

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from passel.tools.errors import UsageError
+from passel.tools.filters import fields as asked_of
 from passel.tools.filters import filterable, to_chroma, to_sql
 
 METADATA: list[dict[str, Any]] = [
@@ -182,3 +183,10 @@ def test_a_list_may_be_long() -> None:
         expression, parameters = to_sql(filters)
         assert database.execute(f"SELECT count(*) FROM passages p WHERE {expression}", parameters).fetchone() == (1,)
     database.close()
+
+
+def test_the_fields_that_a_filter_asks_of() -> None:
+    nested = {"$and": [{"source": "x"}, {"tenant": "b"}, {"open": True}]}
+    assert asked_of({"tenant": "a", "$or": [{"year": {"$gte": 1990}}, nested]}) == ["tenant", "year", "open"]
+    with pytest.raises(UsageError, match="\\$or"):
+        asked_of({"$or": []})

@@ -100,6 +100,10 @@ class Reading:
         found = {row[0]: _passage(row) for row in rows}
         return [found[id_] for id_ in ids if id_ in found]
 
+    def has_field(self, name: str) -> bool:
+        """Whether any passage has this metadata field."""
+        return self._db.execute("SELECT 1 FROM passages WHERE json_type(metadata, ?) IS NOT NULL LIMIT 1", (f'$."{name}"',)).fetchone() is not None
+
     def heads(self, source: str) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Title and headings of each passage of a document: with its text, which its id stands for, what its vector was made of."""
         rows = self._db.execute("SELECT id, title, headings FROM passages WHERE source = ?", (source,))

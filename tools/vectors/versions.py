@@ -182,7 +182,9 @@ class Versions:
         return count
 
     def _continuable(self, reading: Reading) -> tuple[int, Label]:
-        """The version from which the next one is made; 0 (nothing) where all are broken or too far behind, or too much has been deleted."""
+        """The version from which the next one is made; 0 (nothing) where all are broken or too far behind, or too much has been deleted: of a graph
+        without a row Chroma rewrites the files whenever it opens them.
+        """
         for seq in self.published():
             if seq > reading.seq:  # the store was put back to an older state
                 shutil.rmtree(self._folder / str(seq), ignore_errors=True)
@@ -192,8 +194,8 @@ class Versions:
             label = Label.read(self._folder / str(view.seq)) if view else None
             if view is None or label is None or view.seq < int(reading.value("log_start")):
                 return 0, NOTHING
-            removed = label.removed + len(reading.deleted_after(view.seq))
-            return (view.seq, label) if removed <= max(REMOVED, reading.count() // 3) else (0, NOTHING)
+            removed, count = label.removed + len(reading.deleted_after(view.seq)), reading.count()
+            return (view.seq, label) if count and removed <= max(REMOVED, count // 3) else (0, NOTHING)
 
     def _make(self, reading: Reading, base: int, label: Label, report: Report | None) -> None:
         """Publish a version of the reading's seq, continuing version `base` (0: from nothing). Raises IndexFailed."""
