@@ -62,6 +62,9 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     >>> carry_over("When was she born?", [{"question": "Who built the Tarn Light?", "answer": "Mirel Ostane built it."}])
     'When was she born? (Mirel Ostane; Tarn Light)'
     """
+    turns = [one for one in turns if not is_small_talk(one["question"])]
+    if not turns:
+        return question
     last = turns[-1]
     said = "" if last["answer"].startswith(DONT_KNOW) else last["answer"]
     asked, answered = proper_names(last["question"]), proper_names(said.replace(": ", ". "))
@@ -73,7 +76,7 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     if named and not points_back:
         return question
     of_another = another is not None and not points_back and not INTERROGATIVE.match(another["name"]) and not is_polar(another["name"])
-    if of_another and (before := _asked_before(last["question"])):
+    if of_another and (before := _asked_before(turns)):
         return f"{question.rstrip(' ?')}? ({before})"
     brought_up = [name for name in answered if name.casefold() not in last["question"].casefold()]
     carried = [name for name in dict.fromkeys(brought_up[:1] + asked + brought_up[1:]) if name.casefold() not in question.casefold()]
@@ -82,13 +85,16 @@ def carry_over(question: str, turns: list[Turn]) -> str:
     return f"{question.rstrip(' ?')}? ({'; '.join(carried[:_MOST_CARRIED])})" if carried else question
 
 
-def _asked_before(question: str) -> str:
-    """The question in one line without parentheses; of "And B? (what is A)" what was asked of A."""
-    carried = CARRIED.search(question)
-    if carried and _ANOTHER.match(question[: carried.start()]):
-        return carried[0][2:-1]
-    first, _, rest = re.sub(r"[\s()]+", " ", question).strip(" ?").partition(" ")
-    return f"{first.lower() if first.casefold() in STOP_WORDS else first} {rest}".strip()
+def _asked_before(turns: list[Turn]) -> str:
+    """The last question that is no "And B?" itself, in one line without parentheses; of "And B? (what is A)" what was asked of A."""
+    for asked in reversed([one["question"] for one in turns]):
+        carried = CARRIED.search(asked)
+        if not _ANOTHER.match(asked[: carried.start()] if carried else asked):
+            first, _, rest = re.sub(r"[\s()]+", " ", asked).strip(" ?").partition(" ")
+            return f"{first.lower() if first.casefold() in STOP_WORDS else first} {rest}".strip()
+        if carried:
+            return carried[0][2:-1]
+    return ""
 
 
 def _asked_of_another(question: str, another: str, asked: list[str], named: list[str]) -> str | None:

@@ -27,7 +27,8 @@ SURE = 2.0
 """Least log-odds of either answer, where the passages are no versions of each other,"""
 SAME_THING = 0.6
 """and the least share of the words around the one that stand around the other, where the titles differ. Both chosen on `val`."""
-_NUMBER = re.compile(r"\d+")
+_YEAR = re.compile(r"\b(?:1\d{3}|20\d{2})\b")
+"""A smaller number may be that of a version or a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,12 @@ def _asks_of_one(question: str, one: ReadPassage, other: ReadPassage) -> bool:
     return (
         not _has_its_names(question, one, other)
         or not _has_its_names(question, other, one)
-        or any(content_words(value) and contains_answer(question, [value]) for pair in _values(one, other, differing) for value in pair)
+        or any(_tells(value) and contains_answer(question, [value]) for pair in _values(one, other, differing) for value in pair)
     )
+
+
+def _tells(value: str) -> bool:
+    return bool(_YEAR.fullmatch(value) if value.isdigit() else content_words(value))
 
 
 def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
@@ -135,8 +140,8 @@ def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage,
 
 
 def _has_its_names(question: str, one: ReadPassage, other: ReadPassage) -> bool:
-    """Whether the other has the question's names and numbers that the one has."""
-    asked = [*proper_names(question), *_NUMBER.findall(question)]
+    """Whether the other has the question's names and years that the one has."""
+    asked = [*proper_names(question), *_YEAR.findall(question)]
     return all(_names(other, name) for name in asked if _names(one, name))
 
 

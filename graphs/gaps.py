@@ -9,7 +9,7 @@ Source: ReZero (arXiv 2504.11001) rewards searching again after a failure; here 
 
 from __future__ import annotations
 
-import string
+import re
 
 from ..tools.answers import YES_NO, normalised
 from ..tools.reader import ways
@@ -22,7 +22,8 @@ MOST_GAPS = 2
 _HOPS = 3
 _MOST_WORDS = 6
 """Of an entity. What the reader finds unsurely may be a stretch of several sentences, which is no query."""
-_AROUND = string.punctuation + string.whitespace
+_AROUND = re.compile(r"^[\s*_`|,;:\"'“”‘’]+|(?<=\w{4})\.$|[\s*_`|,;:\"'“”‘’]+$")
+"""Marks that are none of a name, as those of "C++" and "D.C." are."""
 
 
 def gaps(read: Read, missing: Missing) -> list[Query]:
@@ -47,7 +48,7 @@ def _on_the_way(read: Read) -> list[str]:
     )
     names: dict[str, str] = {}
     for _, words in found:
-        text = words.strip(_AROUND)
+        text = _AROUND.sub("", words)
         key = normalised(text)
         new = key and f" {key} " not in asked and key not in YES_NO
         if new and text[0].isupper() and len(text.split()) <= _MOST_WORDS and len(sentences(text)) == 1:

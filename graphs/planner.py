@@ -20,6 +20,7 @@ _OF_ALL = re.compile(rf"^(?:of|among|between|out of)\s+(?P<a>{_NAME}(?:,\s*{_NAM
 _ASKS = re.compile(rf"\b{_QUESTION_WORD}\b", re.IGNORECASE)
 _MARK = re.compile(r"[,:]\s*")
 _CAPITAL = re.compile(r"(?:the\s+|an?\s+)?(?-i:[^\W_a-z])", re.IGNORECASE)
+_THE = re.compile(r"the\s", re.IGNORECASE)
 _THE_NEXT = re.compile(r",\s*(?=the\s)", re.IGNORECASE)
 _MOST_PARTS = 5
 _VERB = r"(?P<verb>are|were|is|was|do|did|does|have|has|had|can|could)"
@@ -76,8 +77,11 @@ def _one_of(text: str) -> tuple[str, str, str] | None:
     first = len(marks)
     while first and _CAPITAL.match(before, marks[first - 1].end()):
         first -= 1
-    options = marks[first:]
-    return (before[: options[0].start()], before[options[0].end() :], last) if len(options) > 1 else None
+    for begins in marks[first:-1]:  # not in "… in Riga, Latvia, the A or the B?"
+        end = begins.start()
+        if before[before.rfind(" ", 0, end) + 1 : end].islower() or _THE.match(before, begins.end()):
+            return before[:end], before[begins.end() :], last
+    return None
 
 
 def _of_each(stem: str, options: str, last: str) -> list[SubQuestionState]:

@@ -7,10 +7,10 @@ import re
 POLAR_HEAD = re.compile(r"(?:is|are|was|were|do|does|did|have|has|had|can|could|will)\s+", re.IGNORECASE)
 INTERROGATIVE = re.compile(r"\b(?:who|whom|whose|which|what|where|when|why|how)\b", re.IGNORECASE)
 _FIRST = re.compile(
-    r"(?:(?:and|but|so)\s+)?(?:(?:is|are|am|was|were|do|does|did|have|has|had|can|could|will|would|shall|should|might|must)(?:n['’]t)?"
-    r"|may(?!\s+\d))\s+(?!you\b)", re.IGNORECASE,
+    r"(?:(?:and|but|so)\s+)?(?:(?:is|are|was|were|do|does|did|have|has|had|can|could|will|would|shall|should|might|must)(?:n['’]t)?"
+    r"|am(?=\s+i\b)|may(?=\s+(?:i|we|he|she|it|they|one|any|an?|the|my|our)\b|\s+\D.*\?$))\s+(?!you\b)", re.IGNORECASE,
 )
-"""Not "Can you tell me its height": what is asked there is another question. Nor "May 1871"."""
+"""Not "Can you tell me its height": what is asked there is another question. Nor "May sales"."""
 _CHOICE = re.compile(r"\bor\b", re.IGNORECASE)
 
 

@@ -96,7 +96,7 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
         chosen = sorted(chosen)  # no option says which passage comes first
     if asked.asks == "all":
         return _all_of(passages, chosen)
-    options = [one for option in asked.options for one in _taken_apart(option, passages, chosen)]
+    options = _taken_apart(asked.options, passages, chosen)
     groups = [_best_values(passages, group, chosen) for group in _of_options(options, passages, chosen)]
     there = [n for n, group in enumerate(groups) if group]
     if len(there) < 2 or (asked.yes_no and len(there) < len(groups)):
@@ -115,17 +115,21 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
     return _at_most_even(_found(asked.options[likeliest], groups[likeliest][:1]), options)
 
 
-def _taken_apart(option: str, passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[str]:
-    """ "Tarn Light, the Karse Light" as two, and "Tarn Light, Karse Light" where each has passages of its own; whole where a passage is titled so, as
-    "Paris, Texas" may be.
+def _taken_apart(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[str]:
+    """ "Tarn Light, the Karse Light" as two where a passage is titled as a later part; else without what only describes it, "Ann Lee, the CEO". Whole
+    where a passage is titled so, as "Paris, Texas" may be.
     """
-    if any(f" {normalised(option)} " in f" {normalised(passages[place].title)} " for place in chosen):
-        return [option]
-    parts = _NEXT.split(option)
-    titled = [frozenset(place for place in chosen if _titled(passages[place].title, part)) for part in parts]
-    told = [frozenset(place for place in chosen if _of_one(passages[place].text, part, parts)) for part in parts]
-    own = [places or others for places, others in zip(titled, told, strict=True)]
-    return parts if all(own) and len(set(own)) == len(own) else _THE_NEXT.split(option)
+    titles = {normalised(passages[place].title.partition(" (")[0]) for place in chosen}
+    apart = []
+    for option in options:
+        parts = _NEXT.split(option)
+        if any(f" {normalised(option)} " in f" {title} " for title in titles):
+            apart.append(option)
+        elif "," not in options[-1] and any(normalised(part) in titles for part in parts[1:]):
+            apart += parts
+        else:
+            apart.append(_THE_NEXT.split(option)[0])
+    return apart
 
 
 def _guessed(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> Found | None:

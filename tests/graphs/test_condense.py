@@ -70,6 +70,14 @@ def test_the_last_question_is_carried_before_an_earlier_name() -> None:
     assert carry_over("And part-time keepers?", turns) == "And part-time keepers? (how many days of leave do keepers get)"
 
 
+def test_the_question_that_a_row_of_follow_ups_began_with_is_carried() -> None:
+    asked = ["How many days of leave do crews get in Arn?", "And the apprentices?", "Thanks!"]
+    turns: list[Turn] = [{"question": question, "answer": "25"} for question in asked]
+    for count in (1, 2, 3):
+        assert carry_over("And cooks?", turns[:count]) == "And cooks? (how many days of leave do crews get in Arn)"
+    assert carry_over("And cooks?", turns[2:]) == "And cooks?"
+
+
 def test_what_an_abstention_searched_for_was_not_spoken_of() -> None:
     said = "I don't know: the evidence does not cover the question. I searched for “Who built the Karse Light?”; “Otto Vane built”."
     turns: list[Turn] = [{"question": "Who built the Karse Light?", "answer": said}]

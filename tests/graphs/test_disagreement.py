@@ -140,6 +140,13 @@ async def test_the_list_of_another_year_is_no_other_version(told: Any) -> None:
     assert len((await told("Who wrote the price list?", lists)).disagreement) == 2
 
 
+async def test_a_small_number_of_the_question_says_nothing_of_versions(told: Any) -> None:
+    text = "Leave policy, version {}. All crews get {} days of paid leave in each full year. Leave is agreed with the harbour master."
+    documents = [(f"{n}.md", "Leave policy", text.format(n, days)) for n, days in ((1, 20), (2, 25))]
+    answer = await told("How many days of paid leave do crews get after 2 years?", documents)
+    assert len(answer.disagreement) == 2
+
+
 async def test_what_a_yes_or_no_is_asked_about_may_be_disputed(told: Any) -> None:
     documents = [("new.md", "Harbour Hall", HALL), ("old.md", "Harbour Hall", HALL.replace("1871", "1881"))]
     answer = await told("Was the Harbour Hall opened in 1871?", documents)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from passel.graphs.evidence import Missing, Read, missing
 from passel.graphs.gaps import gaps
 from passel.tools.candidate import Candidate
@@ -43,6 +45,17 @@ def test_names_that_are_missing_come_first() -> None:
 def test_marks_around_a_name_are_none_of_it() -> None:
     assert [query.query for query in gaps(read("Phoebe Sandilow, and she"), Missing([], ["age"]))] == ["Phoebe Sandilow, and she age"]
     assert [query.query for query in gaps(read("Phoebe Sandilow,"), Missing([], ["age"]))] == ["Phoebe Sandilow age"]
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [("C++", "C++"), ("Sedge (village)", "Sedge (village)"), ("Arn, D.C.", "Arn, D.C."), ("Yahoo!", "Yahoo!"), ("Marn**", "Marn"),
+     ("“Ilse Marn”,", "Ilse Marn"), ("Ilse Marn.", "Ilse Marn")],
+)  # fmt: skip
+def test_marks_of_a_name_stay(found: str, name: str) -> None:
+    way = ReadAs(1.0, 0.0, (AnswerSpan(0, len(found), 3.0),))
+    one = Read("Who is the mother of the architect?", [Candidate("p", ())], [ReadPassage("Hall", found, way, way)])
+    assert [query.query for query in gaps(one, Missing([], ["age"]))] == [f"{name} age"]
 
 
 def test_a_stretch_of_several_sentences_or_many_words_is_no_name() -> None:

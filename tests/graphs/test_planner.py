@@ -21,6 +21,14 @@ from passel.graphs.planner import plan_embedded
         ("Of the Ember, the Sill and the Arn, which is longest?", [
             "Which is longest the Ember?", "Which is longest the Sill?", "Which is longest the Arn?"
         ]),
+        ("Which is cheaper in Riga, Latvia, the Ember or the Sill?", [
+            "Which is cheaper in Riga, Latvia the Ember?", "Which is cheaper in Riga, Latvia the Sill?"
+        ]),
+        ("Which is cheapest in Riga, Latvia, the Ember, the Sill or the Arn?", [
+            "Which is cheapest in Riga, Latvia the Ember?",
+            "Which is cheapest in Riga, Latvia the Sill?",
+            "Which is cheapest in Riga, Latvia the Arn?",
+        ]),
         ("Q1: Which hill is in Arn, Fell or Kell?", ["Q1: Which hill is in Arn Fell?", "Q1: Which hill is in Arn Kell?"]),
         ("Were Ilse Marn and Otto Vane both painters?", ["Were Ilse Marn painters?", "Were Otto Vane painters?"]),
         ("Do the Ember and the Lady In Red share a harbour?", ["Do the Ember share a harbour?", "Do the Lady In Red share a harbour?"]),

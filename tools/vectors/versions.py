@@ -195,7 +195,8 @@ class Versions:
             if view is None or label is None or view.seq < int(reading.value("log_start")):
                 return 0, NOTHING
             removed, count = label.removed + len(reading.deleted_after(view.seq)), reading.count()
-            return (view.seq, label) if count and removed <= max(REMOVED, count // 3) else (0, NOTHING)
+            continuable = view.seq == reading.seq or (count > 0 and removed <= max(REMOVED, count // 3))
+            return (view.seq, label) if continuable else (0, NOTHING)
 
     def _make(self, reading: Reading, base: int, label: Label, report: Report | None) -> None:
         """Publish a version of the reading's seq, continuing version `base` (0: from nothing). Raises IndexFailed."""
