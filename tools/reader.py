@@ -119,7 +119,7 @@ def _taken_apart(options: Sequence[str], passages: Sequence[ReadPassage], chosen
     """ "Tarn Light, the Karse Light" as two where a passage is titled as a later part; else without what only describes it, "Ann Lee, the CEO". Whole
     where a passage is titled so, as "Paris, Texas" may be.
     """
-    titles = {normalised(passages[place].title.partition(" (")[0]) for place in chosen}
+    titles = {normalised(passages[place].title.partition(" (")[0]) for place in chosen} - {""}
     apart = []
     for option in options:
         parts = _NEXT.split(option)
