@@ -60,7 +60,11 @@ def disagreement_in(read: Read) -> Disagreement | None:
 def _versions(read: Read, found: Found) -> Iterator[tuple[tuple[bool, float], Disagreement]]:
     """Each with whether it is about the answer, and how likely an answer it is about."""
     answering = read.passages[found.places[0]]
-    speaking = [place for place, passage in enumerate(read.passages) if not _asks_of_one(read.question, answering, passage)]
+    speaking = [
+        place
+        for place, passage in enumerate(read.passages)
+        if (differing := versions(answering.text, passage.text)) is None or not _asks_of_one(read.question, answering, passage, differing)
+    ]
     for place, other in permutations(speaking, 2):
         if _source(read, place) == _source(read, other):
             continue
@@ -68,7 +72,7 @@ def _versions(read: Read, found: Found) -> Iterator[tuple[tuple[bool, float], Di
         differing = versions(one.text, another.text)
         if differing is None or not differing.values:
             continue
-        if not same_subject(one.title, another.title, _values(one, another, differing)) or _asks_of_one(read.question, one, another):
+        if not same_subject(one.title, another.title, _values(one, another, differing)) or _asks_of_one(read.question, one, another, differing):
             continue
         for mine, _ in differing.values:
             for score, span in _spans(read, place):
@@ -115,14 +119,12 @@ def _values(one: ReadPassage, other: ReadPassage, differing: Versions) -> list[t
     return [(one.text[slice(*mine)], other.text[slice(*theirs)]) for mine, theirs in differing.values]
 
 
-def _asks_of_one(question: str, one: ReadPassage, other: ReadPassage) -> bool:
+def _asks_of_one(question: str, one: ReadPassage, other: ReadPassage, differing: Versions) -> bool:
     """Whether two versions differ in what the question names. One that wants a yes or a no may name the very value that they dispute."""
-    if is_polar(question) or (differing := versions(one.text, other.text)) is None:
+    if is_polar(question):
         return False
-    return (
-        not _has_its_names(question, one, other)
-        or not _has_its_names(question, other, one)
-        or any(_tells(value) and contains_answer(question, [value]) for pair in _values(one, other, differing) for value in pair)
+    return _named_in(one, question) != _named_in(other, question) or any(
+        _tells(value) and contains_answer(question, [value]) for pair in _values(one, other, differing) for value in pair
     )
 
 
@@ -133,20 +135,16 @@ def _tells(value: str) -> bool:
 def _same_thing(question: str, one: ReadPassage, span: Span, other: ReadPassage, theirs: Span) -> bool:
     """With the names of the question that the one has, and titled alike or with much the same words around what they say."""
     titled_alike = bool(normalised(one.title)) and normalised(one.title) == normalised(other.title)
-    if not _has_its_names(question, one, other):
+    if not _named_in(one, question) <= _named_in(other, question):
         return titled_alike and is_polar(question)
     around, about = _around(one.text, span), _around(other.text, theirs)
     return titled_alike or (len(around) > 2 and covered(around, about) >= SAME_THING)
 
 
-def _has_its_names(question: str, one: ReadPassage, other: ReadPassage) -> bool:
-    """Whether the other has the question's names and years that the one has."""
-    asked = [*proper_names(question), *_YEAR.findall(question)]
-    return all(_names(other, name) for name in asked if _names(one, name))
-
-
-def _names(passage: ReadPassage, name: str) -> bool:
-    return contains_answer(f"{passage.title}\n{passage.text}", [name])
+def _named_in(passage: ReadPassage, question: str) -> set[str]:
+    """The question's names and years that the passage has."""
+    text = f"{passage.title}\n{passage.text}"
+    return {name for name in [*proper_names(question), *_YEAR.findall(question)] if contains_answer(text, [name])}
 
 
 def _around(text: str, span: Span) -> list[str]:

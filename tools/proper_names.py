@@ -8,8 +8,10 @@ from .names import mentions
 from .words import STOP_WORDS
 
 _JOINED = re.compile(r",?\s+(?:or|and)\s+(?:to\s+|the\s+|in\s+|of\s+)?", re.IGNORECASE)
-_LISTED = re.compile(r",\s+(?:the\s+)?", re.IGNORECASE)
-_PARTED = re.compile(r",\s+the\s+", re.IGNORECASE)
+COMMA = re.compile(r",\s+(?:the\s+)?", re.IGNORECASE)
+"""May part a list, "A, B or C", or stand inside a name, "Paris, Texas";"""
+COMMA_THE = re.compile(r",\s+the\s+", re.IGNORECASE)
+"""before an article it seldom stands inside one."""
 _ENDS_A_SENTENCE = ".?!"
 
 
@@ -35,6 +37,6 @@ def proper_names(text: str) -> list[str]:
         while words and words[0].casefold() in STOP_WORDS and (opens or words[0].islower()):
             words.pop(0)
         parts = _JOINED.split(" ".join(words))
-        comma = _LISTED if len(parts) > 1 and "," not in parts[-1] else _PARTED
+        comma = COMMA if len(parts) > 1 and "," not in parts[-1] else COMMA_THE
         names += [name for part in parts for name in comma.split(part) if name]
     return list(dict.fromkeys(names))

@@ -6,7 +6,6 @@ read with the sentence that names it only where the passage with that sentence i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -16,6 +15,7 @@ from .answers import contains_answer, normalised
 from .comparing import compare, value_at
 from .comparison import Comparison, comparison
 from .pair import AnswerSpan
+from .proper_names import COMMA, COMMA_THE
 
 RELEVANCE = 0.5
 """Weight of a passage's log-odds of being evidence, where they are below 0, beside its span's."""
@@ -23,8 +23,6 @@ _VALUES = 4
 """Spans of one option that are tried as what a comparison compares."""
 _COMBINED = 256
 """Of several options fewer, so that no more than this many combinations are tried."""
-_THE_NEXT = re.compile(r",\s+the\s+", re.IGNORECASE)
-_NEXT = re.compile(r",\s+(?:the\s+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,37 +96,38 @@ def _compared(asked: Comparison, passages: Sequence[ReadPassage], chosen: Collec
         return _all_of(passages, chosen)
     options = _taken_apart(asked.options, passages, chosen)
     groups = [_best_values(passages, group, chosen) for group in _of_options(options, passages, chosen)]
-    there = [n for n, group in enumerate(groups) if group]
+    there = [group for group in groups if group]
     if len(there) < 2 or (asked.yes_no and len(there) < len(groups)):
         return _guessed(options, passages, chosen)
-    asked, groups = replace(asked, options=tuple(options[n] for n in there) if options else ()), [groups[n] for n in there]
-    most = int(_COMBINED ** (1 / len(groups)))
-    for values in sorted(product(*(group[:most] for group in groups)), key=lambda values: -sum(score for score, _, _ in values)):
+    asked = replace(asked, options=tuple(option for option, group in zip(options, groups, strict=False) if group))
+    most = int(_COMBINED ** (1 / len(there)))
+    for values in sorted(product(*(group[:most] for group in there)), key=lambda values: -sum(score for score, _, _ in values)):
         text = compare(asked, [value_at(asked, passages[place].text, span.start, span.end) for _, place, span in values])
         if text is not None:
-            return _found(text, values) if len(groups) == len(options) or not options else _at_most_even(_found(text, values), options)
+            found = _found(text, values)
+            return found if len(there) == len(groups) else _at_most_even(found, options)
     if asked.yes_no:
         return _all_of(passages, chosen)
     if not asked.options:
         return None
-    likeliest = max(range(len(groups)), key=lambda option: groups[option][0][0])  # whose passage speaks most surely of what is asked
-    return _at_most_even(_found(asked.options[likeliest], groups[likeliest][:1]), options)
+    likeliest = max(range(len(there)), key=lambda option: there[option][0][0])  # whose passage speaks most surely of what is asked
+    return _at_most_even(_found(asked.options[likeliest], there[likeliest][:1]), options)
 
 
 def _taken_apart(options: Sequence[str], passages: Sequence[ReadPassage], chosen: Collection[int]) -> list[str]:
     """ "Tarn Light, the Karse Light" as two where a passage is titled as a later part; else without what only describes it, "Ann Lee, the CEO". Whole
     where a passage is titled so, as "Paris, Texas" may be.
     """
-    titles = {normalised(passages[place].title.partition(" (")[0]) for place in chosen} - {""}
+    titles = {_called(passages[place].title) for place in chosen} - {""}
     apart = []
     for option in options:
-        parts = _NEXT.split(option)
+        parts = COMMA.split(option)
         if any(f" {normalised(option)} " in f" {title} " for title in titles):
             apart.append(option)
         elif "," not in options[-1] and any(normalised(part) in titles for part in parts[1:]):
             apart += parts
         else:
-            apart.append(_THE_NEXT.split(option)[0])
+            apart.append(COMMA_THE.split(option)[0])
     return apart
 
 
@@ -196,5 +195,10 @@ def _of_one(text: str, option: str, options: Sequence[str]) -> bool:
 
 
 def _titled(title: str, option: str) -> bool:
-    one, other = normalised(title.partition(" (")[0]), normalised(option.partition(" (")[0])
+    one, other = _called(title), _called(option)
     return bool(one) and bool(other) and (one == other or f" {one} " in f" {other} " or f" {other} " in f" {one} ")
+
+
+def _called(title: str) -> str:
+    """In normal form, without the parenthesis that tells it from others: "Crash (1996 film)"."""
+    return normalised(title.partition(" (")[0])
